@@ -1,0 +1,26 @@
+/** Milliseconds, as everywhere in this project. */
+export type Ms = number;
+
+const UNITS: Record<string, number> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/**
+ * Reads a time such as `500`, `500ms`, `5s`, `1.5m`: milliseconds, or a number with a unit.
+ * Returns undefined for anything else, so that the caller can say what it expected, and where.
+ */
+export function parseDuration(text: string): Ms | undefined {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text.trim());
+  if (!match) return undefined;
+  const ms = Math.round(Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN));
+  // Node's timers hold 2^31-1 ms (24.8 days) and fire at once beyond it.
+  return ms <= 0x7fff_ffff ? ms : undefined;
+}
+
+/** A time as people read it: `850ms`, `3.0s`, `4m10s`, `2h05m`, `3d04h`. */
+export function formatDuration(ms: Ms): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
+  const pad = (n: number): string => String(Math.floor(n)).padStart(2, '0');
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)}m${pad((ms / 1000) % 60)}s`;
+  if (ms < 86_400_000) return `${Math.floor(ms / 3_600_000)}h${pad((ms / 60_000) % 60)}m`;
+  return `${Math.floor(ms / 86_400_000)}d${pad((ms / 3_600_000) % 24)}h`;
+}

@@ -1,0 +1,93 @@
+/** Exit codes that users and scripts may rely on; the values are s6's. */
+export const EXIT = {
+  yes: 0,
+  no: 1,
+  timedOut: 99,
+  usage: 100,
+  system: 111,
+} as const;
+
+/**
+ * An error meant for a person: the message says what could not be done and why, in the form
+ * `cannot <verb> <object>: <cause>`; the hint, when there is one, says how to mend it.
+ */
+export class UserError extends Error {
+  readonly hint: string | undefined;
+  /** The exit code when this error ends the program. */
+  readonly exitCode: number;
+
+  constructor(message: string, options: { hint?: string; exitCode?: number; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'UserError';
+    this.hint = options.hint;
+    this.exitCode = options.exitCode ?? EXIT.usage;
+  }
+}
+
+/** The message as people read it: the error, and its hint on a line of its own. */
+export function describe(error: unknown): string {
+  if (error instanceof UserError) return error.hint ? `${error.message}\n  hint: ${error.hint}` : error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** The cause part of a message: an errno in words where there is one, else the error's own text. */
+export function causeOf(error: unknown): string {
+  const code = errno(error);
+  if (code) return WORDS[code] ?? code;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** `ENOENT` and the like, where the error carries one. */
+export function errno(error: unknown): string | undefined {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+const WORDS: Record<string, string> = {
+  EACCES: 'permission denied (EACCES)',
+  EADDRINUSE: 'address in use (EADDRINUSE)',
+  EAGAIN: 'the system has no process to spare (EAGAIN)',
+  ECONNREFUSED: 'nobody listens there (ECONNREFUSED)',
+  ECONNRESET: 'the connection was cut (ECONNRESET)',
+  EISDIR: 'it is a directory (EISDIR)',
+  ELOOP: 'too many levels of symbolic links (ELOOP)',
+  EMFILE: 'too many open files (EMFILE)',
+  ENOENT: 'no such file or directory (ENOENT)',
+  ENOEXEC: 'it is neither a program nor a script (ENOEXEC)',
+  ENOMEM: 'out of memory (ENOMEM)',
+  ENOSPC: 'no space left on the device (ENOSPC)',
+  ENOTDIR: 'a part of the path is not a directory (ENOTDIR)',
+  EPERM: 'operation not permitted (EPERM)',
+  EROFS: 'read-only file system (EROFS)',
+  ETIMEDOUT: 'timed out (ETIMEDOUT)',
+  ETXTBSY: 'the file is open for writing (ETXTBSY)',
+};
+
+/** The candidate that a mistyped word most likely meant, or undefined when none is near. */
+export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.floor(word.length / 3) + 2;
+  for (const candidate of candidates) {
+    const distance = editDistance(word, candidate);
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Damerau–Levenshtein (adjacent transpositions count once). */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  const cell = (i: number, j: number): number => rows[i]?.[j] ?? Number.POSITIVE_INFINITY;
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    rows.push(row);
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      let value = Math.min(cell(i - 1, j) + 1, (row[j - 1] ?? 0) + 1, cell(i - 1, j - 1) + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        value = Math.min(value, cell(i - 2, j - 2) + 1);
+      row[j] = value;
+    }
+  }
+  return cell(a.length, b.length);
+}
