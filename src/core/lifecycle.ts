@@ -1,0 +1,403 @@
+/**
+ * The life of one service, as a table: what each event means in each state. Nothing here touches the world or reads a
+ * clock; `step` answers with the next state and with the effects that `service.ts` carries out, whose results come back
+ * as events.
+ *
+ *   down → starting → up → ready → (stopping →) finishing → down | backoff → starting … | failed
+ *
+ * Three ideas carry it. What is *wanted* is kept apart from what *is*. At most one child is alive per service, `run` or
+ * `finish`, so there is one pid and one `exited`. The only timer is the state's own `deadline`, which goes with the state,
+ * so no timer can be stale.
+ */
+import type { Ms } from './duration.ts';
+
+export type State = 'down' | 'starting' | 'up' | 'ready' | 'stopping' | 'finishing' | 'backoff' | 'failed';
+/** `once`: up, but not started again when it ends. */
+export type Want = 'up' | 'once' | 'down';
+
+/** The part of a service's settings that decides its life. Times in ms; a limit of undefined is none. */
+export interface LifeConfig {
+  hasFinish: boolean;
+  /** Readiness is told on a descriptor; otherwise a service is ready once it is executed. */
+  notifies: boolean;
+  restart: 'always' | 'on-failure' | 'never';
+  restartDelay: { min: Ms; max: Ms };
+  restartLimit: number | undefined;
+  timeoutUp: Ms | undefined;
+  timeoutKill: Ms | undefined;
+  timeoutFinish: Ms | undefined;
+}
+
+/** How a run ended: `crash` nobody asked for, `ended` by itself with 0, `stopped` because it was told to. */
+export interface Death {
+  kind: 'crash' | 'ended' | 'stopped';
+  /** The exit code, or 256 when a signal ended it (s6's convention). */
+  code: number;
+  /** The number of that signal, else 0. */
+  signal: number;
+  ranMs: Ms;
+  /** In words, where code and signal do not tell: `timeout-up`, `cannot execute ./run: …`. */
+  reason: string | undefined;
+  /** Its process group, which is also the pid that `run` had; undefined when it was never executed. */
+  pgid: number | undefined;
+}
+
+export interface Service {
+  readonly is: State;
+  readonly want: Want;
+  /** When the state began. All times are of one monotonic clock, in ms. */
+  readonly since: Ms;
+  /** When `timeout` is due, if at all. */
+  readonly deadline: Ms | undefined;
+  /** The child alive: `run`, or `finish` while finishing. */
+  readonly pid: number | undefined;
+  readonly startedAt: Ms;
+  readonly readyAt: Ms | undefined;
+  /** The last end of `run`. */
+  readonly death: Death | undefined;
+  /** Crashes in a row. */
+  readonly crashes: number;
+  /** The last delay of the backoff; 0 when there was none or it is forgotten. */
+  readonly delay: Ms;
+  /** Not to be started before this, unless somebody orders it. */
+  readonly notBefore: Ms;
+  /** While stopping: why a stop that nobody ordered is a crash (`timeout-up`). */
+  readonly fault: string | undefined;
+  /** Somebody ordered a start since the death: it waits for no backoff and obeys no restart policy. */
+  readonly ordered: boolean;
+  /** While stopping: SIGKILL was sent. */
+  readonly killed: boolean;
+}
+
+export type Event =
+  | { type: 'up'; once?: boolean }
+  /** `killBy`: SIGKILL no later than this, however patient `timeout-kill` is. */
+  | { type: 'down'; killBy?: Ms }
+  | { type: 'restart' }
+  /** Stop waiting: SIGKILL now. */
+  | { type: 'kill' }
+  | { type: 'spawned'; pid: number }
+  | { type: 'refused'; code: number; reason: string }
+  | { type: 'exited'; code: number; signal: number }
+  | { type: 'notified' }
+  | { type: 'timeout' };
+
+export type Effect =
+  | { do: 'run' }
+  | { do: 'finish'; death: Death }
+  /** The stop signal, to the process alone. */
+  | { do: 'term'; pid: number }
+  /** SIGKILL, to the whole group. */
+  | { do: 'kill'; pid: number }
+  /** End what a dead `run` left in its group. */
+  | { do: 'sweep'; pgid: number }
+  | { do: 'crashed'; death: Death; next: Verdict }
+  /** It ended and will not be started again unless somebody orders it. */
+  | { do: 'over'; death: Death };
+
+/** What follows a death. */
+export type Verdict = { to: 'down' } | { to: 'failed' } | { to: 'restart'; delayMs: Ms };
+
+export interface Step {
+  next: Service;
+  effects: readonly Effect[];
+}
+
+/** A service that nobody has started yet. */
+export function newService(now: Ms): Service {
+  return {
+    is: 'down',
+    want: 'down',
+    since: now,
+    deadline: undefined,
+    pid: undefined,
+    startedAt: now,
+    readyAt: undefined,
+    death: undefined,
+    crashes: 0,
+    delay: 0,
+    notBefore: now,
+    fault: undefined,
+    ordered: false,
+    killed: false,
+  };
+}
+
+/** The one place where a service changes. Returns the same object when nothing did. */
+export function step(service: Service, event: Event, config: LifeConfig, now: Ms): Step {
+  const rule = TABLE[service.is][event.type] as Rule<Event>;
+  return rule(service, event, config, now);
+}
+
+/** Whether a child of the service is alive, or about to be. */
+export function isAlive(service: Service): boolean {
+  return service.pid !== undefined || service.is === 'starting' || service.is === 'finishing';
+}
+
+/** What would follow the last death as things stand; told with the death, carried out when `finish` is done. */
+export function verdict(service: Service, config: LifeConfig, now: Ms): Verdict {
+  const { death, want } = service;
+  if (!death || want === 'down') return { to: 'down' };
+  if (service.ordered || death.kind === 'stopped') return { to: 'restart', delayMs: 0 };
+  if (want === 'once') return { to: 'down' };
+  if (death.kind === 'ended' && config.restart !== 'always') return { to: 'down' };
+  if (death.kind === 'crash') {
+    if (config.restart === 'never') return { to: 'failed' };
+    if (config.restartLimit !== undefined && service.crashes >= config.restartLimit) return { to: 'failed' };
+  }
+  return { to: 'restart', delayMs: Math.max(0, service.notBefore - now) };
+}
+
+type Rule<E extends Event> = (service: Service, event: E, config: LifeConfig, now: Ms) => Step;
+type EventOf<T extends Event['type']> = Extract<Event, { type: T }>;
+/** Every state answers every event: a missing cell does not compile. */
+type Table = { [S in State]: { [T in Event['type']]: Rule<EventOf<T>> } };
+
+const stay: Rule<Event> = (service) => ({ next: service, effects: [] });
+
+/** Only the wish changes; what is goes on until its own end and then obeys the wish. */
+const wish: Rule<EventOf<'up'>> = (service, event) => ({
+  next: { ...service, want: event.once ? 'once' : 'up', ordered: service.want === 'down' || service.ordered },
+  effects: [],
+});
+const wishRestart: Rule<EventOf<'restart'>> = (service) => ({
+  next: { ...service, want: service.want === 'once' ? 'once' : 'up', ordered: true },
+  effects: [],
+});
+const wishDown: Rule<EventOf<'down'>> = (service, event) => ({
+  next: { ...service, want: 'down', ordered: false, deadline: earlier(service.deadline, event.killBy) },
+  effects: [],
+});
+
+/** An order forgets the crashes before it. */
+const startAfresh: Rule<EventOf<'up'> | EventOf<'restart'>> = (service, event, _config, now) =>
+  start({ ...service, want: event.type === 'up' && event.once ? 'once' : 'up', crashes: 0, delay: 0 }, now);
+const stop: Rule<EventOf<'down'>> = (service, event, config, now) =>
+  halt({ ...service, want: 'down' }, config, now, event.killBy);
+const stopForRestart: Rule<EventOf<'restart'>> = (service, _event, config, now) =>
+  halt({ ...service, want: service.want === 'once' ? 'once' : 'up', ordered: true }, config, now);
+const goDown: Rule<EventOf<'down'>> = (service, _event, _config, now) => ({
+  next: enter({ ...service, want: 'down', ordered: false }, 'down', now),
+  effects: [],
+});
+const setWant: Rule<EventOf<'up'>> = (service, event) => ({
+  next: { ...service, want: event.once ? 'once' : 'up' },
+  effects: [],
+});
+const killRun: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service, _event, _config, now) =>
+  service.pid === undefined
+    ? { next: service, effects: [] }
+    : {
+        next:
+          service.is === 'stopping'
+            ? { ...service, killed: true, deadline: undefined }
+            : { ...enter(service, 'stopping', now), killed: true },
+        effects: [{ do: 'kill', pid: service.pid }],
+      };
+const killFinish: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service) => ({
+  next: { ...service, deadline: undefined },
+  effects: service.pid === undefined ? [] : [{ do: 'kill', pid: service.pid }],
+});
+
+const TABLE: Table = {
+  down: {
+    up: startAfresh,
+    down: stay,
+    restart: startAfresh,
+    kill: stay,
+    spawned: stay,
+    refused: stay,
+    exited: stay,
+    notified: stay,
+    timeout: stay,
+  },
+  starting: {
+    up: setWant,
+    down: wishDown,
+    restart: stay,
+    kill: stay,
+    spawned(service, { pid }, config, now) {
+      const run = { ...service, pid, startedAt: now, readyAt: undefined, fault: undefined, killed: false };
+      if (run.want === 'down') return halt(run, config, now, service.deadline);
+      if (!config.notifies) return { next: { ...enter(run, 'ready', now), readyAt: now }, effects: [] };
+      const deadline = config.timeoutUp === undefined ? undefined : now + config.timeoutUp;
+      return { next: { ...enter(run, 'up', now), deadline }, effects: [] };
+    },
+    refused: (service, { code, reason }, config, now) =>
+      died({ ...service, startedAt: now, readyAt: undefined }, { code, signal: 0 }, reason, config, now),
+    exited: stay,
+    notified: stay,
+    timeout: stay,
+  },
+  up: {
+    up: setWant,
+    down: stop,
+    restart: stopForRestart,
+    kill: killRun,
+    spawned: stay,
+    refused: stay,
+    exited: (service, event, config, now) => died(service, event, undefined, config, now),
+    notified: (service, _event, _config, now) => ({
+      next: { ...enter(service, 'ready', now), readyAt: now },
+      effects: [],
+    }),
+    timeout: (service, _event, config, now) => halt({ ...service, fault: 'timeout-up' }, config, now),
+  },
+  ready: {
+    up: setWant,
+    down: stop,
+    restart: stopForRestart,
+    kill: killRun,
+    spawned: stay,
+    refused: stay,
+    exited: (service, event, config, now) => died(service, event, undefined, config, now),
+    notified: stay,
+    timeout: stay,
+  },
+  stopping: {
+    up: wish,
+    down: wishDown,
+    restart: wishRestart,
+    kill: killRun,
+    spawned: stay,
+    refused: stay,
+    exited: (service, event, config, now) => died(service, event, service.fault, config, now),
+    notified: stay,
+    timeout: killRun,
+  },
+  finishing: {
+    up: wish,
+    down: wishDown,
+    restart: wishRestart,
+    kill: killFinish,
+    spawned: (service, { pid }, config, now) => ({
+      next: {
+        ...service,
+        pid,
+        deadline: earlier(
+          service.deadline,
+          config.timeoutFinish === undefined ? undefined : now + config.timeoutFinish,
+        ),
+      },
+      effects: [],
+    }),
+    refused: (service, _event, config, now) => settle(service, undefined, config, now),
+    exited: (service, { code }, config, now) => settle(service, code, config, now),
+    notified: stay,
+    timeout: killFinish,
+  },
+  backoff: {
+    up: startAfresh,
+    down: goDown,
+    restart: startAfresh,
+    kill: stay,
+    spawned: stay,
+    refused: stay,
+    exited: stay,
+    notified: stay,
+    timeout: (service, _event, _config, now) => start(service, now),
+  },
+  failed: {
+    up: startAfresh,
+    down: goDown,
+    restart: startAfresh,
+    kill: stay,
+    spawned: stay,
+    refused: stay,
+    exited: stay,
+    notified: stay,
+    timeout: stay,
+  },
+};
+
+/** `finish` exits with this to say: do not start it again (s6). */
+export const FINISH_NO_RESTART = 125;
+
+function enter(service: Service, is: State, now: Ms): Service {
+  return { ...service, is, since: now, deadline: undefined };
+}
+
+function start(service: Service, now: Ms): Step {
+  return { next: { ...enter(service, 'starting', now), ordered: false, pid: undefined }, effects: [{ do: 'run' }] };
+}
+
+/** Tells a living run to stop, and when it will be killed. */
+function halt(service: Service, config: LifeConfig, now: Ms, killBy?: Ms): Step {
+  if (service.pid === undefined) return { next: service, effects: [] };
+  const patience = config.timeoutKill === undefined ? undefined : now + config.timeoutKill;
+  return {
+    next: { ...enter(service, 'stopping', now), deadline: earlier(patience, killBy) },
+    effects: [{ do: 'term', pid: service.pid }],
+  };
+}
+
+/** The end of a run: what it was, what it adds to the row of crashes, and on to `finish`. */
+function died(
+  service: Service,
+  status: { code: number; signal: number },
+  reason: string | undefined,
+  config: LifeConfig,
+  now: Ms,
+): Step {
+  const asked = service.is === 'stopping' && service.fault === undefined;
+  const clean = status.code === 0 && status.signal === 0;
+  const death: Death = {
+    kind: asked ? 'stopped' : clean && reason === undefined ? 'ended' : 'crash',
+    code: status.signal === 0 ? status.code : 256,
+    signal: status.signal,
+    ranMs: now - service.startedAt,
+    reason,
+    pgid: service.pid,
+  };
+  const next = { ...backoff(service, death, config, now), death, pid: undefined, fault: undefined };
+  if (!config.hasFinish || death.pgid === undefined) return settle(next, undefined, config, now);
+  return { next: enter(next, 'finishing', now), effects: [{ do: 'finish', death }] };
+}
+
+/**
+ * The row of crashes and the delay after this death. A run that lasted at least the least delay starts again at once;
+ * otherwise the delay doubles up to the greatest. Both are forgotten once the service stayed ready for the greatest.
+ */
+function backoff(service: Service, death: Death, config: LifeConfig, now: Ms): Service {
+  if (death.kind === 'stopped') return { ...service, notBefore: now };
+  const { min, max } = config.restartDelay;
+  const stable = service.readyAt !== undefined && now - service.readyAt >= max;
+  const before = stable ? { crashes: 0, delay: 0 } : service;
+  const crashes = death.kind === 'crash' ? before.crashes + 1 : 0;
+  if (death.pgid !== undefined && death.ranMs >= min) return { ...service, crashes, delay: before.delay, notBefore: now };
+  const delay = before.delay === 0 ? min : Math.min(before.delay * 2, max);
+  return { ...service, crashes, delay, notBefore: now + delay };
+}
+
+/** After `finish`, or where there is none: carries out the verdict. */
+function settle(service: Service, finishCode: number | undefined, config: LifeConfig, now: Ms): Step {
+  const death = service.death;
+  if (!death) return { next: enter(service, 'down', now), effects: [] };
+  const refused = finishCode === FINISH_NO_RESTART && service.want !== 'down';
+  const to: Verdict = refused
+    ? { to: death.kind === 'crash' ? 'failed' : 'down' }
+    : verdict(service, config, now);
+
+  const effects: Effect[] = [];
+  if (death.pgid !== undefined) effects.push({ do: 'sweep', pgid: death.pgid });
+  let next: Service;
+  if (to.to === 'restart' && to.delayMs === 0) {
+    const started = start({ ...service, pid: undefined }, now);
+    next = started.next;
+    effects.push(...started.effects);
+  } else if (to.to === 'restart') {
+    next = { ...enter(service, 'backoff', now), pid: undefined, deadline: now + to.delayMs };
+  } else {
+    const asked = service.want === 'down';
+    const want: Want = to.to === 'down' ? 'down' : service.want;
+    next = { ...enter(service, to.to, now), pid: undefined, want, ordered: false };
+    if (!asked) effects.push({ do: 'over', death });
+  }
+  if (death.kind === 'crash') effects.push({ do: 'crashed', death, next: to });
+  return { next, effects };
+}
+
+function earlier(a: Ms | undefined, b: Ms | undefined): Ms | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.min(a, b);
+}

@@ -1,0 +1,86 @@
+import { didYouMean, UserError } from '../errors.ts';
+import type { Ms } from './duration.ts';
+
+/** Who waits for whom: each name with the names that must be ready before it starts. */
+export type Dependencies = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Refuses what cannot be ordered, by name.
+ * @throws UserError for a cycle, or for a dependency that is no service.
+ */
+export function checkOrder(dependencies: Dependencies): void {
+  for (const [name, needed] of dependencies)
+    for (const other of needed)
+      if (!dependencies.has(other)) {
+        const near = didYouMean(other, dependencies.keys());
+        throw new UserError(`cannot order services: "${name}" depends on "${other}", which is no service`, {
+          hint: near ? `did you mean "${near}"?` : `add the service, or remove ${name}/dependencies.d/${other}`,
+        });
+      }
+  const cycle = findCycle(dependencies);
+  if (cycle)
+    throw new UserError(`cannot order services: ${cycle.join(' → ')}`, {
+      hint: `remove one of these from its dependencies.d`,
+    });
+}
+
+/** The mirror: each name with those that wait for it, which therefore stop before it. */
+export function dependentsOf(dependencies: Dependencies): Map<string, string[]> {
+  const dependents = new Map<string, string[]>([...dependencies.keys()].map((name) => [name, []]));
+  for (const [name, needed] of dependencies) for (const other of needed) dependents.get(other)?.push(name);
+  return dependents;
+}
+
+/**
+ * The longest way down from each service through its dependencies, in the time that each step may take to stop.
+ * It includes the service itself. The names must be free of cycles.
+ */
+export function longestStop(dependencies: Dependencies, stopTime: (name: string) => Ms): Map<string, Ms> {
+  const longest = new Map<string, Ms>();
+  for (const name of leavesFirst(dependencies)) {
+    const below = (dependencies.get(name) ?? []).map((other) => longest.get(other) ?? 0);
+    longest.set(name, stopTime(name) + Math.max(0, ...below));
+  }
+  return longest;
+}
+
+/** Every name, each after all that it depends on. */
+function leavesFirst(dependencies: Dependencies): string[] {
+  const order: string[] = [];
+  walk(dependencies, { left: (name) => order.push(name) });
+  return order;
+}
+
+function findCycle(dependencies: Dependencies): string[] | undefined {
+  let cycle: string[] | undefined;
+  walk(dependencies, { met: (path) => (cycle ??= path) });
+  return cycle;
+}
+
+/** Depth first, without recursion, so that a chain of thousands costs no stack. */
+function walk(
+  dependencies: Dependencies,
+  visit: { left?: (name: string) => void; met?: (cycle: string[]) => void },
+): void {
+  const done = new Set<string>();
+  for (const root of dependencies.keys()) {
+    if (done.has(root)) continue;
+    const path = [{ name: root, todo: [...(dependencies.get(root) ?? [])] }];
+    const onPath = new Set([root]);
+    for (let top = path.at(-1); top; top = path.at(-1)) {
+      const other = top.todo.shift();
+      if (other === undefined) {
+        path.pop();
+        onPath.delete(top.name);
+        done.add(top.name);
+        visit.left?.(top.name);
+      } else if (onPath.has(other)) {
+        const names = path.map((step) => step.name);
+        visit.met?.([...names.slice(names.indexOf(other)), other]);
+      } else if (!done.has(other)) {
+        path.push({ name: other, todo: [...(dependencies.get(other) ?? [])] });
+        onPath.add(other);
+      }
+    }
+  }
+}

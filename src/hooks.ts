@@ -1,0 +1,118 @@
+import { constants } from 'node:os';
+import type { Ms } from './core/duration.ts';
+import { endName } from './core/signals.ts';
+import type { Log } from './log.ts';
+import { now } from './os/clock.ts';
+import { findHook } from './os/scandir.ts';
+import { killGroup, send, startProcess } from './os/spawn.ts';
+
+/** A crash storm with slow hooks must not become a second storm; what waits longer than this many is told and let go. */
+const MOST_AT_ONCE = 8;
+const MOST_WAITING = 1000;
+
+interface Hook {
+  name: string;
+  args: readonly (string | number)[];
+  env: Record<string, string | number>;
+}
+
+/**
+ * The tree's hooks: `crash`, `finish`, `SIGHUP` … in `.supervise/` (or `.s6-svscan/`). A hook that is missing is fine; one
+ * that is not executable, slow or failing is one warning, and nobody waits for it who need not.
+ */
+export class Hooks {
+  readonly #scandir: string | undefined;
+  readonly #timeout: Ms;
+  readonly #log: Log;
+  readonly #running = new Set<number>();
+  #waiting: (() => void)[] = [];
+  #dropped = false;
+  /** Relative to the scandir; changes when it is read again. */
+  directory: string | undefined;
+
+  constructor(scandir: string | undefined, timeout: Ms, log: Log) {
+    this.#scandir = scandir;
+    this.#timeout = timeout;
+    this.#log = log;
+  }
+
+  has(name: string): boolean {
+    return this.#scandir !== undefined && findHook(this.#scandir, this.directory, name) !== undefined;
+  }
+
+  /** Runs a hook some time soon, after those before it. */
+  queue(hook: Hook): void {
+    if (!this.has(hook.name)) return;
+    if (this.#running.size < MOST_AT_ONCE) {
+      void this.run(hook);
+    } else if (this.#waiting.length < MOST_WAITING) {
+      this.#waiting.push(() => void this.run(hook));
+    } else if (!this.#dropped) {
+      this.#dropped = true;
+      this.#log.warn('hooks fell behind', { hook: hook.name, waiting: MOST_WAITING });
+    }
+  }
+
+  /**
+   * Runs a hook now. Never rejects.
+   * @param timeout the whole time it has, in ms; its group is killed then
+   * @returns its exit code; undefined when there is none, or it was killed
+   */
+  run(hook: Hook, timeout: Ms = this.#timeout): Promise<number | undefined> {
+    const path = this.#scandir && findHook(this.#scandir, this.directory, hook.name);
+    if (!path) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const started = now();
+      const log = this.#log.child({ hook: hook.name });
+      let timer: NodeJS.Timeout | undefined;
+      let own: number | undefined;
+      const ended = (code: number | undefined): void => {
+        clearTimeout(timer);
+        if (own !== undefined) this.#running.delete(own);
+        resolve(code);
+        this.#waiting.shift()?.();
+      };
+      startProcess(
+        {
+          argv: [path, ...hook.args.map(String)],
+          cwd: this.#scandir,
+          env: { ...process.env, ...mapValues(hook.env, String) },
+          stdin: 'ignore',
+          session: true,
+          pipes: [],
+        },
+        {
+          spawned: (pid) => {
+            own = pid;
+            this.#running.add(pid);
+            timer = setTimeout(() => {
+              log.warn('killed a slow hook', { afterMs: now() - started });
+              killGroup(pid);
+            }, timeout);
+          },
+          refused: (_code, reason) => {
+            log.warn('could not run a hook', { reason, hint: `chmod +x ${this.#scandir}/${path}` });
+            ended(undefined);
+          },
+          exited: (code, signal) => {
+            // What it left in its group goes with it, as after `run`.
+            if (own !== undefined) send(-own, constants.signals.SIGKILL);
+            if (hook.name !== 'finish' && (code !== 0 || signal !== 0))
+              log.warn('a hook failed', { end: endName({ code, signal }) });
+            ended(signal === 0 ? code : undefined);
+          },
+        },
+      );
+    });
+  }
+
+  /** The groups of the hooks that run now. No more are started from the queue. */
+  abandon(): readonly number[] {
+    this.#waiting = [];
+    return [...this.#running];
+  }
+}
+
+function mapValues<A, B>(record: Record<string, A>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}

@@ -1,0 +1,76 @@
+import { writeSync } from 'node:fs';
+
+/** Enough for some ten thousand lines; beyond it the oldest go, and their number is told. */
+const MOST_HELD = 4 * 1024 * 1024;
+/** A pipe that polls as writable takes this much at once without blocking (POSIX PIPE_BUF on Linux). */
+const ATOMIC = 4096;
+const RETRY_MS = 250;
+
+/**
+ * Our log's way out: never throws and, where the addon can ask the kernel first, never blocks. A reader that stopped
+ * reading (a stuck log driver, `supervise 2>&1 | less`) must not stop the supervision of everything else. What cannot be
+ * written yet is held, in order, and tried again.
+ *
+ * We write to the descriptor itself: `process.stderr` would make a pipe non-blocking for the services that inherit it too.
+ *
+ * @param writable whether a write to the descriptor would not block; undefined where nobody can tell
+ */
+export function stderrSink(fd: number, writable: ((fd: number) => boolean) | undefined): Sink {
+  let held: Buffer[] = [];
+  let size = 0;
+  let lost = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const push = (): void => {
+    while (held[0]) {
+      if (writable && !writable(fd)) return;
+      const piece = held[0].subarray(0, ATOMIC);
+      let written = piece.length;
+      try {
+        written = writeSync(fd, piece);
+      } catch (error) {
+        // EAGAIN: somebody made the description non-blocking; wait. Anything else (EPIPE, ENOSPC, EBADF, EIO) will not
+        // get better for this piece: let it go rather than hold everything after it.
+        if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return;
+      }
+      size -= written;
+      if (written === held[0].length) held.shift();
+      else held[0] = held[0].subarray(written);
+    }
+  };
+
+  const flush = (): void => {
+    push();
+    clearTimeout(timer);
+    timer = undefined;
+    if (!held[0]) {
+      if (lost > 0) {
+        const count = lost;
+        lost = 0;
+        write(`supervise: ${count} log lines lost: nobody read them\n`);
+      }
+      return;
+    }
+    timer = setTimeout(flush, RETRY_MS).unref();
+  };
+
+  const write = (line: string): void => {
+    const bytes = Buffer.from(line);
+    held.push(bytes);
+    size += bytes.length;
+    while (size > MOST_HELD && held.length > 1) {
+      size -= held.splice(1, 1)[0]?.length ?? 0;
+      lost++;
+    }
+    if (!timer) flush();
+  };
+
+  return { write, flush };
+}
+
+export interface Sink {
+  /** Takes one whole line, newline included. */
+  write(line: string): void;
+  /** One more try at what is held, ahead of the exit. */
+  flush(): void;
+}

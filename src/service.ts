@@ -1,0 +1,224 @@
+import type { Socket } from 'node:net';
+import { constants } from 'node:os';
+import { type Death, type Effect, type Event, isAlive, newService, type Service, step, type Verdict, verdict } from './core/lifecycle.ts';
+import type { ServiceConfig } from './core/servicedir.ts';
+import { endName, signalName } from './core/signals.ts';
+import { describe } from './errors.ts';
+import type { Log } from './log.ts';
+import { Alarm, now } from './os/clock.ts';
+import { killGroup, ours, send, type SpawnSpec, startProcess } from './os/spawn.ts';
+
+/** What a service tells the tree. None of these may throw. */
+export interface ServiceListener {
+  /** After every change, whatever it was. */
+  changed(runner: ServiceRunner, before: Service): void;
+  /** A crash whose consequence is decided. */
+  crashed(runner: ServiceRunner, death: Death, next: Verdict): void;
+  /** It ended and will not be started again by itself. */
+  over(runner: ServiceRunner, death: Death): void;
+}
+
+/** How the `run` of one service is executed, where that is not the plain case. */
+export interface RunOptions {
+  /** More descriptors to us, besides the one for readiness. */
+  link?: { fd: number; env: string; connected: (socket: Socket) => void };
+  stdin?: 'inherit';
+  /** Arguments in front of the command, for what must happen in the child before it is executed. */
+  launcher?: readonly [string, ...string[]];
+}
+
+/**
+ * One service: takes events in their order, lets core/lifecycle decide, announces the change, carries out the effects.
+ * Nothing else changes a service's state.
+ */
+export class ServiceRunner {
+  service: Service = newService(now());
+  /** Wall-clock time of the last change of state, for people. */
+  changedAt = Date.now();
+  /** Settings; a new one takes effect at the next start or stop. */
+  config: ServiceConfig;
+  readonly log: Log;
+  readonly #listener: ServiceListener;
+  readonly #options: RunOptions;
+  readonly #alarm = new Alarm(() => this.send({ type: 'timeout' }));
+  #queue: Event[] = [];
+  #stepping = false;
+  #sockets: Socket[] = [];
+
+  constructor(config: ServiceConfig, log: Log, listener: ServiceListener, options: RunOptions = {}) {
+    this.config = config;
+    this.log = log.child({ service: config.name });
+    this.#listener = listener;
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** Down or failed, with no child of its own alive. */
+  get isSettled(): boolean {
+    return !isAlive(this.service) && (this.service.is === 'down' || this.service.is === 'failed');
+  }
+
+  /** Takes an event. One that comes while another is being taken waits its turn. */
+  send(event: Event): void {
+    this.#queue.push(event);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
+      try {
+        this.#take(next);
+      } catch (error) {
+        // A mistake of ours must not wedge this service, and must not reach any other.
+        this.log.error('mishandled an event', { event: next.type, error: describe(error) });
+      }
+    }
+    this.#stepping = false;
+  }
+
+  /** A signal to the living `run`. Returns whether there was one. */
+  signal(number: number): boolean {
+    const { is, pid } = this.service;
+    return (is === 'up' || is === 'ready' || is === 'stopping') && pid !== undefined && send(pid, number);
+  }
+
+  #take(event: Event): void {
+    const before = this.service;
+    const { next, effects } = step(before, event, this.config, now());
+    this.service = next;
+    if (next !== before) {
+      if (next.is !== before.is) this.changedAt = Date.now();
+      this.#announce(before, next);
+      this.#alarm.arm(next.deadline);
+    }
+    for (const effect of effects) this.#perform(effect);
+    if (next !== before) this.#listener.changed(this, before);
+  }
+
+  /** One change of state, one line. */
+  #announce(before: Service, next: Service): void {
+    const { log } = this;
+    if (next.death !== before.death && next.death) this.#announceDeath(next, next.death);
+    if (next.killed && !before.killed) log.warn('killed', { pid: next.pid, afterMs: now() - next.since });
+    if (next.is === before.is) return;
+    if ((next.is === 'ready' || next.is === 'up') && before.is === 'starting')
+      log.info(next.is === 'ready' ? 'started' : 'started, not ready yet', { pid: next.pid });
+    else if (next.is === 'ready') log.info('ready', { pid: next.pid, afterMs: now() - next.startedAt });
+    else if (next.is === 'stopping')
+      log.info('stopping', { pid: next.pid, signal: signalName(this.config.downSignal), reason: next.fault });
+    else if (next.is === 'failed')
+      log.error('failed', {
+        crashes: next.crashes,
+        hint: `mend it, then: supervise up ${this.name}`,
+      });
+    else log.debug(next.is, { pid: next.pid });
+  }
+
+  #announceDeath(next: Service, death: Death): void {
+    const fields = {
+      code: death.signal === 0 ? death.code : undefined,
+      signal: death.signal === 0 ? undefined : signalName(death.signal),
+      reason: death.reason,
+      ranMs: Math.round(death.ranMs),
+    };
+    if (death.kind === 'stopped') {
+      this.log.info('stopped', fields);
+      return;
+    }
+    const after = verdict(next, this.config, now());
+    const delayMs = after.to === 'restart' ? Math.round(after.delayMs) : undefined;
+    const crashes = death.kind === 'crash' ? next.crashes : undefined;
+    const level = death.kind === 'crash' ? 'warn' : 'info';
+    this.log[level](death.kind === 'crash' ? 'died' : 'ended', { ...fields, crashes, next: after.to, delayMs });
+  }
+
+  #perform(effect: Effect): void {
+    this.log.debug('did', { effect: effect.do });
+    switch (effect.do) {
+      case 'run':
+        return this.#run();
+      case 'finish':
+        return this.#finish(effect.death);
+      case 'term':
+        send(effect.pid, this.config.downSignal);
+        // A stopped process (SIGSTOP, SIGTSTP) takes its signal only when it goes on.
+        send(effect.pid, constants.signals.SIGCONT);
+        return;
+      case 'kill':
+        return killGroup(effect.pid);
+      case 'sweep':
+        // A group outlives its leader, and so does its number, unless nobody was left and the number went to a new child.
+        if (!ours.has(effect.pgid) && send(-effect.pgid, constants.signals.SIGKILL)) this.log.debug('swept', { pgid: effect.pgid });
+        return;
+      case 'crashed':
+        return this.#listener.crashed(this, effect.death, effect.next);
+      case 'over':
+        return this.#listener.over(this, effect.death);
+    }
+  }
+
+  #run(): void {
+    const { link, stdin = 'ignore', launcher } = this.#options;
+    const { command, notificationFd, path, name } = this.config;
+    const own: readonly string[] = command ?? ['./run', name];
+    const argv = [...(launcher ?? []), ...own] as unknown as SpawnSpec['argv'];
+    const pipes = [notificationFd, link?.fd].filter((fd) => fd !== undefined);
+    const env = link ? { ...process.env, [link.env]: String(link.fd) } : process.env;
+    startProcess(
+      { argv, cwd: path, env, stdin, session: launcher === undefined, pipes },
+      {
+        spawned: (pid, sockets) => {
+          this.#sockets = [...sockets.values()];
+          for (const socket of this.#sockets) socket.on('error', () => {});
+          if (notificationFd !== undefined) this.#awaitReadiness(sockets.get(notificationFd));
+          const socket = link && sockets.get(link.fd);
+          if (socket) link.connected(socket);
+          this.send({ type: 'spawned', pid });
+        },
+        refused: (code, reason) => this.send({ type: 'refused', code, reason }),
+        exited: (code, signal) => {
+          for (const socket of this.#sockets) socket.destroy();
+          this.#sockets = [];
+          this.send({ type: 'exited', code, signal });
+        },
+      },
+    );
+  }
+
+  /** Ready is one newline (s6); what comes after it nobody reads. */
+  #awaitReadiness(socket: Socket | undefined): void {
+    socket?.on('data', (bytes: Buffer) => {
+      if (!bytes.includes(0x0a)) return;
+      socket.destroy();
+      this.send({ type: 'notified' });
+    });
+  }
+
+  #finish({ code, signal, pgid }: Death): void {
+    const args = [code, signal, this.name, pgid ?? 0].map(String);
+    startProcess(
+      {
+        argv: ['./finish', ...args],
+        cwd: this.config.path,
+        env: process.env,
+        stdin: 'ignore',
+        session: true,
+        pipes: [],
+      },
+      {
+        spawned: (pid) => this.send({ type: 'spawned', pid }),
+        refused: (refusedCode, reason) => {
+          this.log.warn('could not run finish', { reason });
+          this.send({ type: 'refused', code: refusedCode, reason });
+        },
+        exited: (exitCode, exitSignal) => {
+          const failed = exitSignal !== 0 || exitCode !== 0;
+          if (failed) this.log.debug('finish failed', { end: endName({ code: exitCode, signal: exitSignal }) });
+          if (exitCode === 125 && exitSignal === 0) this.log.info('finish said: do not restart');
+          this.send({ type: 'exited', code: exitSignal === 0 ? exitCode : 256, signal: exitSignal });
+        },
+      },
+    );
+  }
+}

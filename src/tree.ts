@@ -1,0 +1,344 @@
+import type { Action } from './core/link.ts';
+import type { Death, Service, Verdict } from './core/lifecycle.ts';
+import { checkOrder, dependentsOf } from './core/order.ts';
+import type { StopReason } from './core/exit.ts';
+import { bareConfig, MAIN_COMMAND, parseServiceDir, type Problem, type ServiceConfig } from './core/servicedir.ts';
+import { endName } from './core/signals.ts';
+import { didYouMean, EXIT, UserError } from './errors.ts';
+import { Gate } from './gate.ts';
+import type { Hooks } from './hooks.ts';
+import type { Log } from './log.ts';
+import { Alarm, now } from './os/clock.ts';
+import { type RawScandir, readScandir } from './os/scandir.ts';
+import { type RunOptions, ServiceRunner } from './service.ts';
+
+/** Whoever waits this long is told of, once, with what it waits for. */
+const PATIENCE_MS = 5000;
+export const TEMPLATER = 'templater';
+
+export interface TreeOptions {
+  /** Absolute; undefined for a main command without services. */
+  scandir: string | undefined;
+  command: readonly string[] | undefined;
+  /** How a main command is started when it gets the terminal. */
+  launcher: readonly [string, ...string[]] | undefined;
+  /** The built-in templater's `run`. */
+  templater: readonly string[];
+  log: Log;
+  hooks: Hooks;
+}
+
+/** One service of the tree. */
+export interface Member {
+  runner: ServiceRunner;
+  /** Why it cannot be started, as its directory was last read. */
+  problem: Problem | undefined;
+  /** An order to start that still waits for dependencies or templates. */
+  asked: 'up' | 'once' | undefined;
+  /** Its directory is gone: it is forgotten once it is down. */
+  removed: boolean;
+}
+
+/** What the tree tells `shutdown.ts`, which alone decides how it ends. */
+export interface TreeListener {
+  /** Something that nobody ordered ends the tree: an essential service or the main command is over. */
+  over(why: StopReason, name: string, death: Death): void;
+  changed(member: Member, before: Service): void;
+}
+
+/** The scandir as it runs: who exists, who waits for whom, what is started when. */
+export class Tree {
+  readonly members = new Map<string, Member>();
+  readonly gate: Gate;
+  /** Nothing is started any more. */
+  stopping = false;
+  listener: TreeListener = { over() {}, changed() {} };
+  readonly #options: TreeOptions;
+  readonly #log: Log;
+  #dependents = new Map<string, string[]>();
+  readonly #impatience = new Alarm(() => this.#tellWhoWaits());
+
+  constructor(options: TreeOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.gate = new Gate(
+      options.log.child({ service: TEMPLATER }),
+      (name) => this.#advance(name),
+      (name, action) => this.#apply(name, action),
+    );
+  }
+
+  /**
+   * Reads the scandir and starts all that can start.
+   * @throws UserError when the tree is refused: nothing was started then
+   */
+  start(): void {
+    const { scandir, command, launcher, hooks } = this.#options;
+    const raw = scandir === undefined ? undefined : readScandir(scandir);
+    hooks.directory = raw?.hooks;
+    const found = raw ? this.#read(raw) : [];
+    if (command) {
+      const config = { ...bareConfig(MAIN_COMMAND, command), restart: 'never' as const };
+      const waitsFor = found.filter(({ config, problem }) => !config.down && !problem).map(({ config }) => config.name);
+      found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined });
+    }
+    checkOrder(new Map(found.map(({ config }) => [config.name, config.dependencies])));
+    const fatal = found.find(({ config, problem }) => config.essential && problem);
+    if (fatal?.problem) throw toUserError(fatal.problem);
+    for (const { config, problem } of found) this.#add(config, problem, config.name === MAIN_COMMAND ? launcher : undefined);
+    this.#relate();
+    if (this.members.size === 0) this.#log.warn('found no services', { scandir });
+    const wanted = [...this.members.values()].filter(({ runner, problem }) => !runner.config.down && !problem);
+    for (const member of wanted) member.asked = 'up';
+    for (const member of wanted) this.#advance(member.runner.name);
+  }
+
+  /**
+   * Reads the scandir again: adds what is new, stops what is gone, takes over changed settings.
+   * @throws UserError when it cannot be read or ordered: nothing changes then
+   */
+  rescan(): { added: string[]; removed: string[]; changed: string[] } {
+    const { scandir, hooks } = this.#options;
+    const result = { added: [] as string[], removed: [] as string[], changed: [] as string[] };
+    if (scandir === undefined || this.stopping) return result;
+    const raw = readScandir(scandir);
+    const found = this.#read(raw);
+    const command = this.members.get(MAIN_COMMAND)?.runner.config;
+    checkOrder(
+      new Map([
+        ...found.map(({ config }) => [config.name, config.dependencies] as const),
+        ...(command ? [[MAIN_COMMAND, command.dependencies.filter((name) => found.some(({ config }) => config.name === name))] as const] : []),
+      ]),
+    );
+    hooks.directory = raw.hooks;
+    for (const { config, problem } of found) {
+      const member = this.members.get(config.name);
+      if (!member) {
+        result.added.push(config.name);
+        this.#add(config, problem);
+        if (!config.down && !problem) this.up(config.name);
+        continue;
+      }
+      const mended = member.problem !== undefined && !problem;
+      const broken = problem !== undefined && problem.message !== member.problem?.message;
+      const differs = JSON.stringify(config) !== JSON.stringify(member.runner.config);
+      if (broken) this.#complain(config.name, problem);
+      if (mended || broken || differs) result.changed.push(config.name);
+      member.problem = problem;
+      if (!problem) member.runner.config = config;
+      if ((mended || member.removed) && !config.down) member.asked = 'up';
+      member.removed = false;
+    }
+    const names = new Set(found.map(({ config }) => config.name));
+    for (const [name, member] of this.members) {
+      if (names.has(name) || name === MAIN_COMMAND || member.removed) continue;
+      result.removed.push(name);
+      member.removed = true;
+      this.down(name);
+    }
+    this.#relate();
+    this.gate.rescan();
+    for (const member of this.members.values()) if (member.asked) this.#advance(member.runner.name);
+    this.#log.info('rescanned', Object.fromEntries(Object.entries(result).filter(([, names]) => names.length > 0)));
+    return result;
+  }
+
+  /** Starts a service, now or as soon as what it depends on is ready. */
+  up(name: string, once = false): void {
+    const member = this.find(name);
+    if (member.problem) throw toUserError(member.problem);
+    if (this.stopping) throw new UserError(`cannot start "${name}": the tree is stopping`, { exitCode: EXIT.no });
+    member.asked = once ? 'once' : 'up';
+    this.#advance(name);
+  }
+
+  down(name: string): void {
+    const member = this.find(name);
+    member.asked = undefined;
+    member.runner.send({ type: 'down' });
+    this.#forgetIfGone(member);
+  }
+
+  restart(name: string): void {
+    const member = this.find(name);
+    if (member.runner.isSettled) return this.up(name);
+    if (this.stopping) throw new UserError(`cannot restart "${name}": the tree is stopping`, { exitCode: EXIT.no });
+    member.runner.send({ type: 'restart' });
+  }
+
+  /** Sends the reload signal. @throws UserError when the service does not run */
+  reload(name: string): void {
+    const { runner } = this.find(name);
+    if (runner.signal(runner.config.reloadSignal)) runner.log.info('reloaded');
+    else throw new UserError(`cannot reload "${name}": it is ${runner.service.is}`, { exitCode: EXIT.no });
+  }
+
+  /** @throws UserError when there is no such service */
+  find(name: string): Member {
+    const member = this.members.get(name);
+    if (member) return member;
+    const near = didYouMean(name, this.members.keys());
+    throw new UserError(`cannot find "${name}": no such service${near ? ` (did you mean "${near}"?)` : ''}`);
+  }
+
+  /** Those that must be down before this one is told to stop. */
+  dependentsOf(name: string): Member[] {
+    return (this.#dependents.get(name) ?? []).flatMap((other) => this.members.get(other) ?? []);
+  }
+
+  /** What a service that was told to start still waits for, in words. */
+  waitsFor(member: Member): string[] {
+    if (!member.asked) return [];
+    const { name, config } = member.runner;
+    const needed = config.dependencies.flatMap((other) => {
+      const { runner, problem } = this.members.get(other) ?? {};
+      if (!runner || runner.service.is === 'ready') return [];
+      const why = problem ? 'refused' : runner.service.is;
+      return [`${other} (${why})`];
+    });
+    return config.hasTemplates && !this.gate.isOpen(name) ? [...needed, ...this.gate.missing(name)] : needed;
+  }
+
+  /** Whoever gets a signal that is not for the tree: the main command, else the essential service. */
+  get principal(): ServiceRunner | undefined {
+    const command = this.members.get(MAIN_COMMAND);
+    if (command) return command.runner;
+    for (const { runner } of this.members.values()) if (runner.config.essential) return runner;
+    return undefined;
+  }
+
+  /** Reads every service directory; adds the templater where templates want one. */
+  #read(raw: RawScandir): { config: ServiceConfig; problem: Problem | undefined }[] {
+    const found = raw.services.map((service) => {
+      const builtIn = service.name === TEMPLATER ? this.#options.templater : undefined;
+      const { config, problems } = parseServiceDir(service, builtIn);
+      return { config, problem: joinProblems(problems) };
+    });
+    const wanted = found.some(({ config }) => config.hasTemplates);
+    const there = found.some(({ config }) => config.name === TEMPLATER);
+    if (wanted && !there)
+      found.push({ config: bareConfig(TEMPLATER, this.#options.templater), problem: undefined });
+    return found;
+  }
+
+  #add(config: ServiceConfig, problem: Problem | undefined, launcher?: RunOptions['launcher']): void {
+    const options: RunOptions = {};
+    if (launcher) options.launcher = launcher;
+    if (config.name === MAIN_COMMAND) options.stdin = 'inherit';
+    if (config.name === TEMPLATER)
+      options.link = {
+        fd: config.notificationFd === 3 ? 4 : 3,
+        env: 'SUPERVISE_LINK_FD',
+        connected: (socket) => this.gate.connected(socket),
+      };
+    const member: Member = {
+      runner: new ServiceRunner(
+        config,
+        this.#log,
+        {
+          changed: (_runner, before) => this.#changed(member, before),
+          crashed: (runner, death, next) => this.#crashed(runner, death, next),
+          over: (runner, death) => this.#over(runner, death),
+        },
+        options,
+      ),
+      problem,
+      asked: undefined,
+      removed: false,
+    };
+    this.members.set(config.name, member);
+    if (problem) this.#complain(config.name, problem);
+  }
+
+  #complain(service: string, { message, hint }: Problem): void {
+    this.#log.error(message, hint ? { service, hint } : { service });
+  }
+
+  #relate(): void {
+    this.#dependents = dependentsOf(
+      new Map([...this.members].map(([name, { runner }]) => [name, runner.config.dependencies])),
+    );
+  }
+
+  /** Starts a service that was told to, once nothing is in its way. */
+  #advance(name: string): void {
+    const member = this.members.get(name);
+    if (!member?.asked || this.stopping || member.problem) return;
+    if (this.waitsFor(member).length > 0) {
+      this.#impatience.arm(now() + PATIENCE_MS);
+      return;
+    }
+    const once = member.asked === 'once';
+    member.asked = undefined;
+    member.runner.send({ type: 'up', once });
+  }
+
+  #changed(member: Member, before: Service): void {
+    const { name, service } = member.runner;
+    if (service.is === 'ready' && before.is !== 'ready')
+      for (const other of this.#dependents.get(name) ?? []) this.#advance(other);
+    this.#forgetIfGone(member);
+    this.listener.changed(member, before);
+  }
+
+  #forgetIfGone(member: Member): void {
+    if (!member.removed || !member.runner.isSettled) return;
+    this.members.delete(member.runner.name);
+    this.#relate();
+  }
+
+  #crashed(runner: ServiceRunner, death: Death, next: Verdict): void {
+    if (this.stopping) return;
+    this.#options.hooks.queue({
+      name: 'crash',
+      args: [runner.name, death.code, death.signal, runner.service.crashes],
+      env: {
+        SUPERVISE_REASON: death.reason ?? endName(death),
+        SUPERVISE_RAN_MS: Math.round(death.ranMs),
+        SUPERVISE_NEXT: isEssential(runner) && next.to !== 'restart' ? 'stop' : next.to,
+        SUPERVISE_DELAY_MS: next.to === 'restart' ? Math.round(next.delayMs) : 0,
+      },
+    });
+  }
+
+  #over(runner: ServiceRunner, death: Death): void {
+    if (runner.name === MAIN_COMMAND) this.listener.over('command', runner.name, death);
+    else if (runner.config.essential) this.listener.over('essential', runner.name, death);
+  }
+
+  /** A running service's files have new content. One that is not wanted up is left alone; one that failed on the old gets its chance. */
+  #apply(name: string, action: Action): void {
+    const member = this.members.get(name);
+    if (!member || this.stopping || member.asked || member.runner.service.want === 'down') return;
+    const { runner } = member;
+    runner.log.info('config changed', { action });
+    if (action === 'none') return;
+    if (action === 'reload' && runner.signal(runner.config.reloadSignal)) return;
+    runner.send({ type: 'restart' });
+  }
+
+  #tellWhoWaits(): void {
+    this.#impatience.arm(undefined);
+    for (const member of this.members.values()) {
+      const waitsFor = this.waitsFor(member);
+      if (waitsFor.length > 0) member.runner.log.warn('still waiting', { for: waitsFor.join(', ') });
+    }
+  }
+}
+
+function isEssential(runner: ServiceRunner): boolean {
+  return runner.config.essential || runner.name === MAIN_COMMAND;
+}
+
+function joinProblems(problems: readonly Problem[]): Problem | undefined {
+  const [first, ...more] = problems;
+  if (!first || more.length === 0) return first;
+  const message = problems.map((problem) => problem.message).join('; ');
+  const hint = problems.flatMap((problem) => problem.hint ?? []).join('; ');
+  return hint ? { message, hint } : { message };
+}
+
+function toUserError({ message, hint }: Problem): UserError {
+  return new UserError(message, hint ? { hint } : {});
+}
+
