@@ -22,17 +22,19 @@ interface Hook {
  */
 export class Hooks {
   readonly #scandir: string | undefined;
-  readonly #timeout: Ms;
+  readonly timeout: Ms;
   readonly #log: Log;
   readonly #running = new Set<number>();
   #waiting: (() => void)[] = [];
   #dropped = false;
   /** Relative to the scandir; changes when it is read again. */
   directory: string | undefined;
+  /** Called after each hook, when it is waited for. */
+  ended: () => void = () => {};
 
   constructor(scandir: string | undefined, timeout: Ms, log: Log) {
     this.#scandir = scandir;
-    this.#timeout = timeout;
+    this.timeout = timeout;
     this.#log = log;
   }
 
@@ -58,7 +60,7 @@ export class Hooks {
    * @param timeout the whole time it has, in ms; its group is killed then
    * @returns its exit code; undefined when there is none, or it was killed
    */
-  run(hook: Hook, timeout: Ms = this.#timeout): Promise<number | undefined> {
+  run(hook: Hook, timeout: Ms = this.timeout): Promise<number | undefined> {
     const path = this.#scandir && findHook(this.#scandir, this.directory, hook.name);
     if (!path) return Promise.resolve(undefined);
     return new Promise((resolve) => {
@@ -70,6 +72,7 @@ export class Hooks {
         clearTimeout(timer);
         if (own !== undefined) this.#running.delete(own);
         resolve(code);
+        this.ended();
         this.#waiting.shift()?.();
       };
       startProcess(

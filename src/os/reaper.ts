@@ -14,7 +14,7 @@ export class Reaper {
   readonly #reaped: () => void;
   #again: NodeJS.Immediate | undefined;
 
-  /** @param reaped called after a round in which strangers were waited for */
+  /** @param reaped called after each round */
   constructor(native: Native, reaped: () => void) {
     this.#native = native;
     this.#reaped = reaped;
@@ -33,7 +33,6 @@ export class Reaper {
 
   /** One round: everything that is dead and not ours. */
   reap(): void {
-    let count = 0;
     for (;;) {
       const pid = this.#native.peek();
       if (pid <= 0) break;
@@ -45,8 +44,7 @@ export class Reaper {
         break;
       }
       if (this.#native.reap(pid) < 0) break;
-      count++;
     }
-    if (count > 0) this.#reaped();
+    this.#reaped();
   }
 }

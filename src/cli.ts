@@ -1,0 +1,230 @@
+/**
+ * The commands and options as data: what is read from the command line and the environment, what `--help` prints, and
+ * what the README's tables are held against, all come from here.
+ */
+import { parseArgs } from 'node:util';
+import { type Ms, parseDuration } from './core/duration.ts';
+import { parseExitMap } from './core/exit.ts';
+import { parseSignal } from './core/signals.ts';
+import { didYouMean, UserError } from './errors.ts';
+import { type Format, LEVELS, type Level } from './log.ts';
+
+export interface OptionSpec {
+  /** What the value is called; undefined for a switch. */
+  value?: string;
+  /** As it is shown. */
+  default: string;
+  help: string;
+}
+
+/** Each option has an environment variable, `--stop-timeout` ↔ `SUPERVISE_STOP_TIMEOUT`; the flag wins. */
+export const OPTIONS = {
+  'stop-timeout': { value: 'TIME', default: '9s', help: 'ceiling of the whole stop: services, finish scripts, hooks' },
+  'hook-timeout': { value: 'TIME', default: '10s', help: 'ceiling of a hook in .supervise/' },
+  'exit-map': { value: 'N=M,…', default: 'none', help: 'exit with M where it would be N: 143=0' },
+  rewrite: { value: 'SIG:SIG,…', default: 'none', help: 'take one signal for another: TERM:QUIT; TERM:0 drops it' },
+  watch: { default: 'on if stdout is a terminal', help: 'rescan as soon as the services directory changes' },
+  source: { value: 'SOURCE', default: 'Consul, if its address is set', help: 'values for templates: file:PATH or consul:HOST:PORT' },
+  wait: { value: 'MIN:MAX', default: '100ms:2s', help: 'collect changes of values for this long' },
+  socket: { value: 'PATH', default: 'see help control', help: 'the control socket' },
+  'log-format': { value: 'text|json', default: 'text on a terminal, else json', help: 'our own lines, on stderr' },
+  'log-level': { value: 'LEVEL', default: 'info', help: `least level of our own lines: ${LEVELS.join(', ')}` },
+  json: { default: 'off', help: 'print JSON' },
+} as const satisfies Record<string, OptionSpec>;
+export type OptionName = keyof typeof OPTIONS;
+
+export interface CommandSpec {
+  usage: string;
+  help: string;
+  options: readonly OptionName[];
+  /** Least and greatest number of words after the verb. */
+  words: readonly [number, number];
+}
+
+const MANY = Number.POSITIVE_INFINITY;
+
+export const COMMANDS = {
+  run: {
+    usage: '[options] [scandir] [-- command args…]',
+    help: 'run the tree: every service of the directory, and the main command beside them',
+    options: ['stop-timeout', 'hook-timeout', 'exit-map', 'rewrite', 'watch', 'source', 'wait', 'socket', 'log-format', 'log-level'],
+    words: [0, 1],
+  },
+  status: { usage: 'status [service…] [--json]', help: 'what is wanted, what is, and why', options: ['json', 'socket'], words: [0, MANY] },
+  up: { usage: 'up <service…>', help: 'start', options: ['socket'], words: [1, MANY] },
+  down: { usage: 'down <service…>', help: 'stop, and do not start again', options: ['socket'], words: [1, MANY] },
+  restart: { usage: 'restart <service…>', help: 'stop and start', options: ['socket'], words: [1, MANY] },
+  reload: { usage: 'reload <service…>', help: 'send the reload-signal (SIGHUP)', options: ['socket'], words: [1, MANY] },
+  check: {
+    usage: 'check [service…]',
+    help: 'exit 0 only if all that should be up is up and ready (HEALTHCHECK)',
+    options: ['socket'],
+    words: [0, MANY],
+  },
+  rescan: { usage: 'rescan', help: 'read the services directory again', options: ['socket'], words: [0, 0] },
+  stop: { usage: 'stop', help: 'stop the whole tree, and wait for it', options: ['socket'], words: [0, 0] },
+  template: {
+    usage: 'template --services DIR [options]',
+    help: 'the templater alone; see: supervise template --help',
+    options: [],
+    words: [0, MANY],
+  },
+  version: { usage: '--version', help: 'print the version', options: [], words: [0, 0] },
+  help: { usage: 'help [topic]', help: 'this text, or one topic: a verb, services, control, exit-codes', options: [], words: [0, 1] },
+} as const satisfies Record<string, CommandSpec>;
+export type CommandName = keyof typeof COMMANDS;
+
+export interface Invocation {
+  command: CommandName;
+  /** Words after the verb. */
+  words: string[];
+  /** What follows `--`. */
+  main: string[] | undefined;
+  options: Options;
+  /** Everything after the verb, unread; for verbs that read it themselves. */
+  rest: string[];
+}
+
+export interface Options {
+  stopTimeout: Ms;
+  hookTimeout: Ms;
+  exitMap: ReadonlyMap<number, number>;
+  /** Signal → the signal that it is taken for; 0 drops it. */
+  rewrite: ReadonlyMap<number, number>;
+  watch: boolean | undefined;
+  source: string | undefined;
+  wait: string | undefined;
+  socket: string | undefined;
+  logFormat: Format | undefined;
+  logLevel: Level;
+  json: boolean;
+}
+
+/**
+ * Reads the command line.
+ * @throws UserError (exit 100) that says what was expected
+ */
+export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv): Invocation {
+  // What these verbs take is theirs to read.
+  if (argv[0] === 'template') return { ...EMPTY, command: 'template', rest: argv.slice(1) };
+  const end = argv.indexOf('--');
+  const main = end < 0 ? undefined : argv.slice(end + 1);
+  const { values, positionals } = parseFlags(end < 0 ? argv : argv.slice(0, end));
+  if (values['help']) return { ...EMPTY, command: 'help', words: positionals.slice(0, 1) };
+  if (values['version']) return { ...EMPTY, command: 'version' };
+  const verb = positionals[0];
+  const isVerb = verb !== undefined && Object.hasOwn(COMMANDS, verb) && verb !== 'run';
+  const command = isVerb ? (verb as CommandName) : 'run';
+  const words = isVerb ? positionals.slice(1) : positionals;
+  checkWords(command, words, main);
+  const given = (name: OptionName): string | boolean | undefined => {
+    if (values[name] === undefined) return env[envName(name)] || undefined;
+    if (!(COMMANDS[command].options as readonly string[]).includes(name))
+      throw new UserError(`cannot use --${name} with "${command}"`, { hint: `supervise help ${command}` });
+    return values[name];
+  };
+  return { command, words, main, options: readOptions(given), rest: [] };
+}
+
+/** `SUPERVISE_STOP_TIMEOUT` for `stop-timeout`. */
+export function envName(option: string): string {
+  return `SUPERVISE_${option.toUpperCase().replaceAll('-', '_')}`;
+}
+
+type Given = (name: OptionName) => string | boolean | undefined;
+
+function readOptions(given: Given): Options {
+  const text = <T>(name: OptionName, expected: string, read: (text: string) => T | undefined): T | undefined => {
+    const value = given(name);
+    if (typeof value !== 'string') return undefined;
+    const result = read(value);
+    if (result !== undefined) return result;
+    throw new UserError(`cannot use --${name} (or ${envName(name)}): expected ${expected}, got "${value}"`);
+  };
+  const time = (name: OptionName, otherwise: string): Ms =>
+    text(name, 'a time such as 5s', parseDuration) ?? parseDuration(otherwise) ?? 0;
+  return {
+    stopTimeout: time('stop-timeout', OPTIONS['stop-timeout'].default),
+    hookTimeout: time('hook-timeout', OPTIONS['hook-timeout'].default),
+    exitMap: text('exit-map', 'pairs such as 143=0', parseExitMap) ?? new Map(),
+    rewrite: text('rewrite', 'pairs of signals such as TERM:QUIT', parseRewrite) ?? new Map(),
+    watch: readSwitch(given('watch')),
+    source: text('source', 'file:PATH or consul:HOST:PORT', (value) => value),
+    wait: text('wait', 'two times such as 100ms:2s', parseWait),
+    socket: text('socket', 'a path', (value) => value),
+    logFormat: text('log-format', 'text or json', (value) =>
+      value === 'text' || value === 'json' ? value : undefined,
+    ),
+    logLevel:
+      text('log-level', LEVELS.join(', '), (value) => LEVELS.find((level) => level === value)) ?? 'info',
+    json: readSwitch(given('json')) ?? false,
+  };
+}
+
+const EMPTY: Omit<Invocation, 'command'> = {
+  words: [],
+  main: undefined,
+  options: readOptions(() => undefined),
+  rest: [],
+};
+
+function parseFlags(argv: readonly string[]): { values: Record<string, string | boolean>; positionals: string[] } {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean' },
+  };
+  for (const [name, spec] of Object.entries(OPTIONS)) options[name] = { type: 'value' in spec ? 'string' : 'boolean' };
+  try {
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, allowNegative: true });
+    return { values: values as Record<string, string | boolean>, positionals };
+  } catch (error) {
+    throw badFlag(error, Object.keys(options));
+  }
+}
+
+function badFlag(error: unknown, known: readonly string[]): UserError {
+  const message = (error as Error).message;
+  const name = /Unknown option '--?([^']*)'/.exec(message)?.[1];
+  const near = name === undefined ? undefined : didYouMean(name, known);
+  const cause = name === undefined ? message.replace(/\. .*$/s, '') : `no such option as --${name}`;
+  return new UserError(`cannot read the command line: ${cause}${near ? ` (did you mean --${near}?)` : ''}`, {
+    hint: 'supervise --help',
+    cause: error,
+  });
+}
+
+function checkWords(command: CommandName, words: readonly string[], main: readonly string[] | undefined): void {
+  const { usage, words: range } = COMMANDS[command];
+  const hint = `supervise ${usage}`;
+  if (words.length < range[0]) throw new UserError(`cannot ${command}: expected the name of a service`, { hint });
+  if (words.length > range[1])
+    throw new UserError(`cannot ${command}: unexpected "${words[range[1]]}"`, {
+      hint: command === 'run' ? `${hint}\n  a main command goes behind --` : hint,
+    });
+  if (main && command !== 'run') throw new UserError(`cannot ${command}: it takes no command behind --`, { hint });
+  if (main?.length === 0) throw new UserError('cannot run: expected a command behind --', { hint });
+}
+
+function parseRewrite(text: string): ReadonlyMap<number, number> | undefined {
+  const map = new Map<number, number>();
+  for (const pair of text.split(',')) {
+    const [from = '', to = '', ...more] = pair.split(':');
+    const [a, b] = [parseSignal(from), to.trim() === '0' ? 0 : parseSignal(to)];
+    if (a === undefined || b === undefined || more.length > 0) return undefined;
+    map.set(a, b);
+  }
+  return map;
+}
+
+function parseWait(text: string): string | undefined {
+  const [min = '', max = min, ...more] = text.split(':');
+  const [least, most] = [parseDuration(min), parseDuration(max)];
+  return least !== undefined && most !== undefined && least <= most && more.length === 0 ? text : undefined;
+}
+
+function readSwitch(value: string | boolean | undefined): boolean | undefined {
+  if (typeof value !== 'string') return value;
+  if (/^(1|true|yes|on)$/i.test(value)) return true;
+  if (/^(0|false|no|off)$/i.test(value)) return false;
+  throw new UserError(`cannot read a switch in the environment: expected 1 or 0, got "${value}"`);
+}

@@ -1,0 +1,204 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import { isatty } from 'node:tty';
+import type { Invocation } from '../cli.ts';
+import { signalName } from '../core/signals.ts';
+import { describe, EXIT, UserError } from '../errors.ts';
+import { Hooks } from '../hooks.ts';
+import { createLog, type RootLog } from '../log.ts';
+import type { Native } from '../os/native.ts';
+import { Reaper } from '../os/reaper.ts';
+import { onSignals } from '../os/signals.ts';
+import { stderrSink } from '../os/stderr.ts';
+import { foregroundGroup } from '../os/terminal.ts';
+import { Shutdown } from '../shutdown.ts';
+import { Tree } from '../tree.ts';
+import { EXEC_VERB } from './exec.ts';
+
+const { SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU } = constants.signals;
+
+/** What main.ts found before it knew what to run. */
+export interface Surroundings {
+  native: Native | undefined;
+  /** Why there is no addon. */
+  cause: string | undefined;
+  /** This program, as it is started again for the templater. */
+  self: readonly [string, ...string[]];
+}
+
+/**
+ * `supervise [scandir] [-- command…]`: runs the tree until it ends.
+ * @returns the exit code
+ * @throws UserError when it is refused before anything was started
+ */
+export async function run({ words, main, options }: Invocation, { native, cause, self }: Surroundings): Promise<number> {
+  const scandir = findScandir(words[0], main !== undefined);
+  const sink = stderrSink(2, native && ((fd) => native.writable(fd) !== 0));
+  const log = createLog({
+    format: options.logFormat ?? (isatty(2) ? 'text' : 'json'),
+    level: options.logLevel,
+    write: sink.write,
+  });
+  const terminal = main && native ? foregroundGroup() : undefined;
+  if (terminal !== undefined) for (const signal of [SIGTTIN, SIGTTOU]) native?.ignore(signal);
+
+  const hooks = new Hooks(scandir, options.hookTimeout, log);
+  const tree = new Tree({
+    scandir,
+    command: main,
+    launcher: terminal === undefined ? undefined : [...self, EXEC_VERB],
+    templater: [...self, 'template', '--services', scandir ?? '', ...templaterFlags(options)],
+    log,
+    hooks,
+  });
+  const ended = Promise.withResolvers<number>();
+  const reaper: Reaper | undefined = native && adoptOrphans(native, log, () => shutdown.reaped());
+  if (!reaper)
+    log.warn('orphans will not be reaped', {
+      cause,
+      hint: `docker run --init, or ship reaper-${process.arch}.node beside the bundle`,
+    });
+  const shutdown = new Shutdown({
+    tree,
+    hooks,
+    reaper,
+    stopTimeout: options.stopTimeout,
+    exitMap: options.exitMap,
+    log,
+    done: ended.resolve,
+  });
+  hooks.ended = () => shutdown.reaped();
+  tree.listener = {
+    changed: (member, before) => shutdown.changed(member, before),
+    over(why, name, death) {
+      // The terminal is ours again, or our own last lines would stop us.
+      if (why === 'command' && terminal !== undefined) native?.foreground(0, terminal);
+      shutdown.begin(why, name, death);
+    },
+  };
+  surviveMistakes(log, hooks, tree);
+  reaper?.start();
+  // A terminal that is gone (a closed window, a lost connection) sends SIGHUP, which otherwise means: rescan.
+  const onTerminal = isatty(2);
+  onSignals((received) => {
+    const number = options.rewrite.get(received) ?? received;
+    log.debug('received a signal', { signal: signalName(received) });
+    if (number === 0) return;
+    const name = signalName(number);
+    if (!shutdown.isRunning && hooks.has(name)) hooks.queue({ name, args: [], env: {} });
+    else if (number === SIGTERM || number === SIGINT || (number === SIGHUP && onTerminal && !isatty(2))) {
+      if (shutdown.isRunning) shutdown.force();
+      else shutdown.begin('signal', name);
+    } else if (number === SIGHUP) rescan(tree, log);
+    else tree.principal?.signal(number);
+  });
+
+  const control = scandir === undefined ? undefined : await openControl(tree, scandir, shutdown, options.socket, log);
+  // Signal listeners and children that are gone keep no event loop alive; a tree whose services are all down goes on.
+  const alive = setInterval(() => {}, 0x7fff_ffff);
+  try {
+    // A signal may have come while the socket was made.
+    if (!shutdown.isRunning) tree.start();
+    await log.ready();
+    if (scandir !== undefined && (options.watch ?? isatty(1))) await watch(scandir, tree, log);
+    return await ended.promise;
+  } finally {
+    clearInterval(alive);
+    control?.close();
+    sink.flush();
+  }
+}
+
+function findScandir(named: string | undefined, hasCommand: boolean): string | undefined {
+  const given = named ?? process.env['SUPERVISE_SCANDIR'];
+  if (given) return absolute(given);
+  const found = ['./services.d', '/etc/services.d'].find((path) => existsSync(path));
+  if (found) return absolute(found);
+  if (hasCommand) return undefined;
+  throw new UserError('cannot find a services directory: there is no ./services.d and no /etc/services.d', {
+    hint: 'name one (supervise DIR), or give a command (supervise -- COMMAND)',
+  });
+}
+
+function absolute(path: string): string {
+  const full = resolve(path);
+  try {
+    return realpathSync(full);
+  } catch {
+    return full; // What is wrong with it is said when it is read.
+  }
+}
+
+function templaterFlags(options: Invocation['options']): string[] {
+  const { source, wait, logFormat, logLevel } = options;
+  return [
+    ...(source === undefined ? [] : ['--source', source]),
+    ...(wait === undefined ? [] : ['--wait', wait]),
+    ...(logFormat === undefined ? [] : ['--log-format', logFormat]),
+    ...(logLevel === 'info' ? [] : ['--log-level', logLevel]),
+  ];
+}
+
+/** PID 1 gets every orphan; anybody else must ask for those of its own descendants. */
+function adoptOrphans(native: Native, log: RootLog, reaped: () => void): Reaper | undefined {
+  const refused = process.pid === 1 ? 0 : native.subreaper();
+  if (refused < 0) {
+    log.warn('orphans will not be reaped', {
+      cause: `prctl(PR_SET_CHILD_SUBREAPER): error ${-refused}`,
+      hint: 'run supervise as PID 1, or behind docker run --init',
+    });
+    return undefined;
+  }
+  return new Reaper(native, reaped);
+}
+
+/** A mistake of ours is told, with the crash hook, and survived: PID 1 holds everything else up. */
+function surviveMistakes(log: RootLog, hooks: Hooks, tree: Tree): void {
+  const survive = (error: unknown): void => {
+    log.error('survived a mistake', { error: describe(error), hint: 'report it, with this line' });
+    if (tree.stopping) return;
+    hooks.queue({
+      name: 'crash',
+      args: ['supervise', EXIT.system, 0, 1],
+      env: {
+        SUPERVISE_REASON: error instanceof Error ? error.message : String(error),
+        SUPERVISE_RAN_MS: Math.round(performance.now()),
+        SUPERVISE_NEXT: 'restart',
+        SUPERVISE_DELAY_MS: 0,
+      },
+    });
+  };
+  process.on('uncaughtException', survive);
+  process.on('unhandledRejection', survive);
+}
+
+function rescan(tree: Tree, log: RootLog): void {
+  try {
+    tree.rescan();
+  } catch (error) {
+    const { message, hint } = error as UserError;
+    log.error(message, hint ? { hint } : {});
+  }
+}
+
+async function openControl(
+  tree: Tree,
+  scandir: string,
+  shutdown: Shutdown,
+  socket: string | undefined,
+  log: RootLog,
+): Promise<{ close(): void } | undefined> {
+  const { openControl } = await import('../control/server.ts');
+  const { controlHandler } = await import('../control/handler.ts');
+  return openControl(
+    socket,
+    controlHandler(tree, scandir, () => shutdown.begin('stop')),
+    log,
+  );
+}
+
+async function watch(scandir: string, tree: Tree, log: RootLog): Promise<void> {
+  const { watchScandir } = await import('../os/watch.ts');
+  await watchScandir(scandir, log, () => rescan(tree, log));
+}

@@ -1,0 +1,152 @@
+import { chmodSync, existsSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { causeOf, describe, errno, EXIT, UserError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { LONGEST_SOCKET_PATH, makePrivateDir, removeDir, socketCandidates } from '../os/runtime-dir.ts';
+import { MOST_REQUEST_BYTES, parseRequest, refuse, type Reply, type Request } from './protocol.ts';
+
+/** Who sends nothing whole for this long is told so and cut off. */
+const REQUEST_MS = 10_000;
+const MOST_CONNECTIONS = 64;
+
+export interface ControlSocket {
+  path: string;
+  /** Stops listening and takes the socket away. */
+  close(): void;
+}
+
+export type Handler = (request: Request) => Reply;
+
+/**
+ * Opens the control socket, mode 0600.
+ * @param explicit `--socket`, or undefined for the first of the usual places in which one can be made
+ * @returns undefined where there is no place for one: the tree runs without control, and it was said once
+ * @throws UserError (exit 100) when another supervisor answers there, or when an explicit path cannot be used
+ */
+export async function openControl(explicit: string | undefined, handle: Handler, log: Log): Promise<ControlSocket | undefined> {
+  const failures: string[] = [];
+  for (const path of explicit ? [explicit] : socketCandidates(process.env)) {
+    try {
+      return await listen(path, handle, log, explicit === undefined);
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      failures.push(`${path}: ${causeOf(error)}`);
+    }
+  }
+  if (explicit) throw new UserError(`cannot listen on ${failures[0]}`, { hint: 'choose another --socket' });
+  log.warn('running without control', {
+    cause: failures.join('; '),
+    hint: 'set SUPERVISE_RUNTIME_DIR to a directory that can be written (a tmpfs will do)',
+  });
+  return undefined;
+}
+
+async function listen(path: string, handle: Handler, log: Log, ownDirectory: boolean): Promise<ControlSocket> {
+  if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH)
+    throw new Error(`a socket path has at most ${LONGEST_SOCKET_PATH} bytes`);
+  const directory = dirname(path);
+  if (ownDirectory) makePrivateDir(directory);
+  if (await answers(path))
+    throw new UserError(`cannot start: another supervisor answers on ${path}`, {
+      hint: 'supervise stop ends it; --socket PATH lets this one run beside it',
+    });
+  // Nobody answers, so what may lie there is of one that died. A file that is no socket is not ours to take away.
+  removeStale(path);
+  const server = createServer((socket) => serve(socket, handle, log));
+  server.maxConnections = MOST_CONNECTIONS;
+  await bind(server, path);
+  server.on('error', (error) => log.warn('lost the control socket', { cause: causeOf(error) }));
+  return {
+    path,
+    close() {
+      server.close();
+      if (ownDirectory) removeDir(directory);
+    },
+  };
+}
+
+/** With the mode set from the first moment on: `bind` obeys the umask and is synchronous. */
+function bind(server: Server, path: string): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const umask = process.umask(0o177);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(umask);
+    }
+  }).then(() => chmodSync(path, 0o600));
+}
+
+function removeStale(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (errno(error) !== 'ENOENT') throw error;
+  }
+}
+
+function answers(path: string): Promise<boolean> {
+  if (!existsSync(path)) return Promise.resolve(false);
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error) => {
+      const code = errno(error);
+      if (code === 'ENOENT' || code === 'ECONNREFUSED') resolve(false);
+      // A full backlog: somebody is there, if too busy to answer.
+      else if (code === 'EAGAIN') resolve(true);
+      else if (code === 'ENOTSOCK') reject(new Error('there is a file that is no socket'));
+      else reject(error);
+    });
+  });
+}
+
+function serve(socket: Socket, handle: Handler, log: Log): void {
+  let text = '';
+  const reply = (answer: Reply, last = true): void => {
+    clearTimeout(timer);
+    socket.removeAllListeners('data');
+    socket.resume();
+    socket.write(`${JSON.stringify(answer)}\n`);
+    if (!last) return;
+    socket.end();
+    // A client that takes no answer must not stay either.
+    socket.setTimeout(REQUEST_MS, () => socket.destroy());
+  };
+  const timer = setTimeout(() => reply(refuse('cannot read the request: it never ended')), REQUEST_MS);
+  socket.setEncoding('utf8');
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => clearTimeout(timer));
+  socket.on('end', () => socket.end());
+  socket.on('data', (piece: string) => {
+    text += piece;
+    const end = text.indexOf('\n');
+    if (end < 0) {
+      if (text.length > MOST_REQUEST_BYTES) reply(refuse(`cannot read the request: more than ${MOST_REQUEST_BYTES} bytes`));
+      return;
+    }
+    const request = parseRequest(text.slice(0, end));
+    if (typeof request === 'string') return reply(refuse(`cannot read the request: ${request}`));
+    const answer = answerTo(request, handle, log);
+    // Who ordered the stop waits for our end, which closes the connection.
+    reply(answer, !(request.do === 'stop' && answer.ok));
+  });
+}
+
+function answerTo(request: Request, handle: Handler, log: Log): Reply {
+  try {
+    return handle(request);
+  } catch (error) {
+    if (error instanceof UserError) return refuse(error.message, error.exitCode, error.hint);
+    log.error('mishandled a request', { do: request.do, error: describe(error) });
+    return refuse(`cannot ${request.do}: an error of supervise itself, see its log`, EXIT.system);
+  }
+}

@@ -1,0 +1,56 @@
+import { realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseCommandLine } from './cli.ts';
+import { EXEC_VERB, execInForeground } from './commands/exec.ts';
+import { describe, EXIT, UserError } from './errors.ts';
+import { loadNative } from './os/native.ts';
+
+/** Everything begins and ends here: arguments in, exit code out. */
+async function main(argv: string[]): Promise<number> {
+  if (argv[0] === EXEC_VERB) {
+    const { native } = findNative();
+    return execInForeground(argv.slice(1), native);
+  }
+  const invocation = parseCommandLine(argv, process.env);
+  switch (invocation.command) {
+    case 'run': {
+      const { run } = await import('./commands/run.ts');
+      return run(invocation, { ...findNative(), self: [process.execPath, ...process.execArgv, self] });
+    }
+    case 'template': {
+      const { template } = await import('./commands/template.ts');
+      return template(invocation.rest);
+    }
+    case 'help': {
+      const { help } = await import('./commands/help.ts');
+      process.stdout.write(help(invocation.words[0]));
+      return EXIT.yes;
+    }
+    case 'version': {
+      const { VERSION } = await import('./version.ts');
+      process.stdout.write(`supervise ${VERSION}\n`);
+      return EXIT.yes;
+    }
+    default: {
+      const { control } = await import('./commands/control.ts');
+      return control(invocation, (text) => process.stdout.write(text));
+    }
+  }
+}
+
+const self = realpathSync(process.argv[1] ?? process.execPath);
+
+/** The addon lies beside the bundle; in the sources, where its build puts it. */
+function findNative() {
+  const here = dirname(self);
+  const found = loadNative([here, join(here, 'os/native/prebuilt')]);
+  return 'native' in found ? { native: found.native, cause: undefined } : { native: undefined, cause: found.cause };
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`supervise: ${describe(error)}\n`);
+    process.exit(error instanceof UserError ? error.exitCode : EXIT.system);
+  },
+);

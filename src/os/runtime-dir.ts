@@ -1,0 +1,46 @@
+import { chmodSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const SOCKET = 'control';
+/** Linux's sun_path holds 108 bytes, a final NUL among them. */
+export const LONGEST_SOCKET_PATH = 107;
+
+/**
+ * Where the control socket may be, best first: `$SUPERVISE_RUNTIME_DIR`, `/run/supervise`, `$XDG_RUNTIME_DIR/supervise`, a
+ * directory of our own under the temp directory. The server takes the first in which it can be made, a client
+ * looks at them in the same order.
+ */
+export function socketCandidates(env: NodeJS.ProcessEnv): string[] {
+  const own = env['SUPERVISE_RUNTIME_DIR'];
+  if (own) return [join(own, SOCKET)];
+  const xdg = env['XDG_RUNTIME_DIR'];
+  return [
+    join('/run/supervise', SOCKET),
+    ...(xdg ? [join(xdg, 'supervise', SOCKET)] : []),
+    join(tmpdir(), `supervise-${process.getuid?.() ?? 0}`, SOCKET),
+  ];
+}
+
+/**
+ * Makes a directory that only we can enter, or takes one that is ours already. Never changes one that is another's: in a
+ * shared temp directory anybody could have put it there.
+ * @throws the system's error, or one that says whose it is
+ */
+export function makePrivateDir(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const stat = lstatSync(path);
+  const uid = process.getuid?.();
+  if (!stat.isDirectory()) throw new Error('it is not a directory');
+  if (stat.uid !== uid) throw new Error(`it belongs to uid ${stat.uid}`);
+  if ((stat.mode & 0o022) !== 0) chmodSync(path, 0o700);
+}
+
+/** Takes the directory away again where it is empty; anything else is no concern of ours. */
+export function removeDir(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // Not empty, or not ours to remove.
+  }
+}

@@ -1,0 +1,19 @@
+import { constants } from 'node:os';
+
+/**
+ * What we listen to, each by name and number. Left out: KILL and STOP, which nobody can; CHLD, which is the reaper's; those
+ * that a fault raises in us (SEGV, BUS, FPE, ILL, ABRT, TRAP, SYS); PIPE, which Node ignores already; PROF, which its
+ * profiler uses; TTIN and TTOU, which must be ignored rather than caught, or a write to a terminal would be retried for ever.
+ */
+const CATCHABLE = [
+  ...['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT', 'SIGTSTP'],
+  ...['SIGALRM', 'SIGVTALRM', 'SIGURG', 'SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ'],
+] as const satisfies readonly NodeJS.Signals[];
+
+/**
+ * Takes all signals that can be taken, so that none ends us by its default. To listen to SIGUSR1 also keeps Node from
+ * opening its debugger at it.
+ */
+export function onSignals(take: (number: number) => void): void {
+  for (const name of CATCHABLE) process.on(name, () => take(constants.signals[name]));
+}

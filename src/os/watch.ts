@@ -1,0 +1,24 @@
+import type { Log } from '../log.ts';
+import { causeOf } from '../errors.ts';
+
+/** Editors and copies come in bursts; this long after the last change the directory is read again. */
+const QUIET_MS = 200;
+
+/**
+ * Calls back some time after the scandir or the files of its service directories changed. Loads chokidar, which is why it
+ * is asked for only where somebody watches: a laptop, not a container.
+ */
+export async function watchScandir(path: string, log: Log, changed: () => void): Promise<void> {
+  const { watch } = await import('chokidar');
+  let timer: NodeJS.Timeout | undefined;
+  watch(path, {
+    depth: 2,
+    ignoreInitial: true,
+    ignored: (name) => /\/(data|log|templates|supervise|event)(\/|$)/.test(name.slice(path.length)),
+  })
+    .on('all', () => {
+      clearTimeout(timer);
+      timer = setTimeout(changed, QUIET_MS);
+    })
+    .on('error', (error) => log.warn('could not watch the services directory', { cause: causeOf(error), hint: 'supervise rescan reads it again' }));
+}

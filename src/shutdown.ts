@@ -1,0 +1,240 @@
+import { constants } from 'node:os';
+import type { Ms } from './core/duration.ts';
+import { type Status, type StopReason, treeExitCode } from './core/exit.ts';
+import type { Death, Service } from './core/lifecycle.ts';
+import { longestStop } from './core/order.ts';
+import { MAIN_COMMAND } from './core/servicedir.ts';
+import { patience, reserve, stopTime } from './core/stop-budget.ts';
+import type { Hooks } from './hooks.ts';
+import type { Log } from './log.ts';
+import { Alarm, now } from './os/clock.ts';
+import type { Reaper } from './os/reaper.ts';
+import { killGroup, send } from './os/spawn.ts';
+import { descendantsOf } from './os/strays.ts';
+import type { Member, Tree } from './tree.ts';
+
+const { SIGTERM, SIGKILL, SIGCONT } = constants.signals;
+/** The most that processes which services left behind get between TERM and KILL. */
+const STRAYS_PATIENCE: Ms = 2000;
+/** Where nobody tells us of a stray's end (no addon), we must look. */
+const LOOK_AGAIN: Ms = 50;
+/** Kept from the whole budget for the last step, so that the exit itself is in time. */
+const LAST_STEP: Ms = 100;
+
+type Phase = 'running' | 'services' | 'strays' | 'hook' | 'done';
+
+export interface ShutdownOptions {
+  tree: Tree;
+  hooks: Hooks;
+  reaper: Reaper | undefined;
+  stopTimeout: Ms;
+  exitMap: ReadonlyMap<number, number>;
+  log: Log;
+  /** Called once, with the exit code, when nothing is left to wait for. */
+  done: (exitCode: number) => void;
+}
+
+/**
+ * The way down, once: services in the mirror of their start, then what they left behind, then the finish hook, all within
+ * one budget. Each step ends the moment its last process has.
+ */
+export class Shutdown {
+  readonly #options: ShutdownOptions;
+  readonly #log: Log;
+  #phase: Phase = 'running';
+  #why: StopReason = 'signal';
+  #cause: string | undefined;
+  #essential: Status | undefined;
+  #startedAt: Ms = 0;
+  #deadline: Ms = 0;
+  #forced = false;
+  #killed = false;
+  /** Names that were told to stop. */
+  readonly #told = new Set<string>();
+  #longest = new Map<string, Ms>();
+  /** The end of the whole budget. */
+  readonly #end = new Alarm(() => this.#expire());
+  /** The end of the strays' patience. */
+  readonly #straysEnd = new Alarm(() => this.#endStrays());
+
+  constructor(options: ShutdownOptions) {
+    this.#options = options;
+    this.#log = options.log;
+  }
+
+  /** Stops the tree. When it stops already, the first reason stands. */
+  begin(why: StopReason, cause?: string, death?: Death): void {
+    if (this.#phase !== 'running') return;
+    const { tree, stopTimeout } = this.#options;
+    this.#phase = 'services';
+    this.#why = why;
+    this.#cause = cause;
+    if (why === 'essential') this.#essential = death;
+    this.#startedAt = now();
+    this.#deadline = this.#startedAt + stopTimeout;
+    tree.stopping = true;
+    this.#log.info('stopping the tree', { why, cause, withinMs: stopTimeout });
+    for (const member of tree.members.values()) member.asked = undefined;
+    const dependencies = new Map([...tree.members].map(([name, { runner }]) => [name, runner.config.dependencies]));
+    this.#longest = longestStop(dependencies, (name) => {
+      const config = tree.members.get(name)?.runner.config;
+      return config ? stopTime(config, stopTimeout) : 0;
+    });
+    this.#end.arm(this.#deadline - LAST_STEP);
+    this.#retreat();
+  }
+
+  /** Stops waiting: what still runs is killed now. */
+  force(): void {
+    if (this.#forced || this.#phase === 'running') return;
+    this.#forced = true;
+    this.#log.warn('stopping at once', { phase: this.#phase });
+    this.#killAll();
+    if (this.#phase === 'strays') this.#endStrays();
+    if (this.#phase === 'hook') for (const pid of this.#options.hooks.abandon()) killGroup(pid);
+  }
+
+  get isRunning(): boolean {
+    return this.#phase !== 'running';
+  }
+
+  /** A member changed. */
+  changed(member: Member, before: Service): void {
+    if (this.#phase !== 'services') return;
+    const { runner } = member;
+    if (runner.service.killed && !before.killed) this.#killed = true;
+    // The finish script's own ceiling knows nothing of the tree's budget.
+    if (runner.service.is === 'finishing' && before.is !== 'finishing' && this.#told.has(runner.name))
+      runner.send(
+        this.#forced
+          ? { type: 'kill' }
+          : { type: 'down', killBy: this.#killBy(runner.name, runner.config.timeoutFinish) },
+      );
+    if (runner.isSettled) this.#retreat();
+  }
+
+  /** A child of ours was waited for, or a stranger was reaped. */
+  reaped(): void {
+    if (this.#phase === 'strays') this.#lookForStrays();
+  }
+
+  /** Tells everybody whose dependents are all down; when nobody is left, goes on. */
+  #retreat(): void {
+    const { tree } = this.#options;
+    let alive = 0;
+    for (const [name, member] of tree.members) {
+      if (!member.runner.isSettled) alive++;
+      if (this.#told.has(name)) continue;
+      if (!this.#forced && tree.dependentsOf(name).some((other) => !other.runner.isSettled)) continue;
+      this.#told.add(name);
+      member.runner.send({ type: 'down', killBy: this.#killBy(name, member.runner.config.timeoutKill) });
+    }
+    if (alive === 0 && this.#phase === 'services' && everySettled(tree)) this.#beginStrays();
+  }
+
+  #killBy(name: string, own: Ms | undefined): Ms {
+    const { hooks, stopTimeout } = this.#options;
+    const left = this.#deadline - reserve(stopTimeout, hooks.has('finish')) - now();
+    return now() + patience(own, left, this.#longest.get(name) ?? 0);
+  }
+
+  #killAll(): void {
+    for (const [name, { runner }] of this.#options.tree.members) {
+      this.#told.add(name);
+      runner.send({ type: 'down' });
+      runner.send({ type: 'kill' });
+    }
+  }
+
+  /** What services left behind: TERM, and KILL when its patience or the budget ends. */
+  #beginStrays(): void {
+    this.#phase = 'strays';
+    const strays = this.#strays();
+    for (const pid of strays) {
+      send(pid, this.#forced ? SIGKILL : SIGTERM);
+      send(pid, SIGCONT);
+    }
+    for (const pid of this.#options.hooks.abandon()) send(-pid, SIGTERM);
+    if (strays.length > 0) this.#log.info('stopping what services left behind', { count: strays.length });
+    const { hooks, stopTimeout } = this.#options;
+    const left = this.#deadline - reserve(stopTimeout, hooks.has('finish')) - now();
+    const most = Math.min(STRAYS_PATIENCE, Math.max(left, reserve(stopTimeout, false) / 2));
+    this.#straysEnd.arm(now() + most);
+    this.#lookForStrays();
+  }
+
+  #lookForStrays(): void {
+    const { reaper } = this.#options;
+    if (this.#strays().length === 0) {
+      // A zombie that nobody waited for yet is no reason to stay: the round that reaps it is already on its way.
+      this.#straysEnd.arm(undefined);
+      void this.#runFinishHook();
+    } else if (!reaper) {
+      setTimeout(() => this.reaped(), LOOK_AGAIN);
+    }
+  }
+
+  #endStrays(): void {
+    if (this.#phase !== 'strays') return;
+    const strays = this.#strays();
+    if (strays.length > 0) {
+      this.#killed = true;
+      this.#log.warn('killed what services left behind', { pids: strays });
+      for (const pid of strays) send(pid, SIGKILL);
+    }
+    // Whoever forked meanwhile is found by the next look; the end of the budget bounds them all.
+    this.#straysEnd.arm(now() + LOOK_AGAIN);
+    this.#lookForStrays();
+  }
+
+  #strays(): number[] {
+    const { reaper } = this.#options;
+    return reaper && !reaper.hasChildren() ? [] : descendantsOf(process.pid);
+  }
+
+  async #runFinishHook(): Promise<void> {
+    this.#phase = 'hook';
+    const { hooks, tree, exitMap, done } = this.#options;
+    const command = tree.members.get(MAIN_COMMAND)?.runner.service.death;
+    const soFar = treeExitCode({
+      why: this.#why,
+      command,
+      essential: this.#essential,
+      killed: this.#killed || this.#forced,
+    });
+    const left = this.#deadline - LAST_STEP - now();
+    const args = [this.#why, soFar, this.#cause ?? ''];
+    const hook = left > 0 ? await hooks.run({ name: 'finish', args, env: {} }, Math.min(hooks.timeout, left)) : 0;
+    if ((this.#phase as Phase) === 'done') return;
+    const code = hook || soFar;
+    const exitCode = exitMap.get(code) ?? code;
+    this.#phase = 'done';
+    this.#end.arm(undefined);
+    this.#log.info('stopped the tree', { why: this.#why, exitCode, tookMs: Math.round(now() - this.#startedAt) });
+    done(exitCode);
+  }
+
+  /** The budget is used up: what still lives is past help (a process that the kernel will not let die, as a rule). */
+  #expire(): void {
+    if (this.#phase === 'done') return;
+    const { tree, hooks } = this.#options;
+    const left = [...tree.members.values()].filter(({ runner }) => !runner.isSettled);
+    this.#killed = true;
+    this.#log.error('ran out of time to stop', {
+      phase: this.#phase,
+      services: left.map(({ runner }) => runner.name).join(', ') || undefined,
+      hint: 'raise --stop-timeout, or lower timeout-kill of the slow ones',
+    });
+    for (const { runner } of left) if (runner.service.pid !== undefined) killGroup(runner.service.pid);
+    for (const pid of hooks.abandon()) killGroup(pid);
+    for (const pid of this.#strays()) send(pid, SIGKILL);
+    if (this.#phase !== 'hook') {
+      this.#deadline = now();
+      void this.#runFinishHook();
+    }
+  }
+}
+
+function everySettled(tree: Tree): boolean {
+  return [...tree.members.values()].every(({ runner }) => runner.isSettled);
+}
