@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Death, type Effect, type Event, isAlive, newService, type Service, step, type Verdict, verdict } from './core/lifecycle.ts';
-import type { ServiceConfig } from './core/servicedir.ts';
+import { MAIN_COMMAND, type ServiceConfig } from './core/servicedir.ts';
 import { endName, signalName } from './core/signals.ts';
 import { describe } from './errors.ts';
 import type { Log } from './log.ts';
@@ -107,11 +107,8 @@ export class ServiceRunner {
     else if (next.is === 'ready') log.info('ready', { pid: next.pid, afterMs: now() - next.startedAt });
     else if (next.is === 'stopping')
       log.info('stopping', { pid: next.pid, signal: signalName(this.config.downSignal), reason: next.fault });
-    else if (next.is === 'failed')
-      log.error('failed', {
-        crashes: next.crashes,
-        hint: `mend it, then: supervise up ${this.name}`,
-      });
+    else if (next.is === 'failed' && !this.config.essential)
+      log.error('failed', { crashes: next.crashes, hint: `mend it, then: supervise up ${this.name}` });
     else log.debug(next.is, { pid: next.pid });
   }
 
@@ -124,6 +121,10 @@ export class ServiceRunner {
     };
     if (death.kind === 'stopped') {
       this.log.info('stopped', fields);
+      return;
+    }
+    if (this.name === MAIN_COMMAND) {
+      this.log.info('ended', fields);
       return;
     }
     const after = verdict(next, this.config, now());

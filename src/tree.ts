@@ -78,7 +78,7 @@ export class Tree {
     hooks.directory = raw?.hooks;
     const found = raw ? this.#read(raw) : [];
     if (command) {
-      const config = { ...bareConfig(MAIN_COMMAND, command), restart: 'never' as const };
+      const config = { ...bareConfig(MAIN_COMMAND, command), restart: 'never' as const, essential: true };
       const waitsFor = found.filter(({ config, problem }) => !config.down && !problem).map(({ config }) => config.name);
       found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined });
     }
@@ -288,14 +288,14 @@ export class Tree {
   }
 
   #crashed(runner: ServiceRunner, death: Death, next: Verdict): void {
-    if (this.stopping) return;
+    if (this.stopping || runner.name === MAIN_COMMAND) return;
     this.#options.hooks.queue({
       name: 'crash',
       args: [runner.name, death.code, death.signal, runner.service.crashes],
       env: {
         SUPERVISE_REASON: death.reason ?? endName(death),
         SUPERVISE_RAN_MS: Math.round(death.ranMs),
-        SUPERVISE_NEXT: isEssential(runner) && next.to !== 'restart' ? 'stop' : next.to,
+        SUPERVISE_NEXT: runner.config.essential && next.to !== 'restart' ? 'stop' : next.to,
         SUPERVISE_DELAY_MS: next.to === 'restart' ? Math.round(next.delayMs) : 0,
       },
     });
@@ -324,10 +324,6 @@ export class Tree {
       if (waitsFor.length > 0) member.runner.log.warn('still waiting', { for: waitsFor.join(', ') });
     }
   }
-}
-
-function isEssential(runner: ServiceRunner): boolean {
-  return runner.config.essential || runner.name === MAIN_COMMAND;
 }
 
 function joinProblems(problems: readonly Problem[]): Problem | undefined {
