@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import type { Ms } from './core/duration.ts';
 import { type Status, type StopReason, treeExitCode } from './core/exit.ts';
 import type { Death, Service } from './core/lifecycle.ts';
-import { longestStop } from './core/order.ts';
+import { type Descent, longestDescents } from './core/order.ts';
 import { MAIN_COMMAND } from './core/servicedir.ts';
 import { patience, reserve, stopTime } from './core/stop-budget.ts';
 import type { Hooks } from './hooks.ts';
@@ -20,6 +20,9 @@ const STRAYS_PATIENCE: Ms = 2000;
 const LOOK_AGAIN: Ms = 50;
 /** Kept from the whole budget for the last step, so that the exit itself is in time. */
 const LAST_STEP: Ms = 100;
+
+/** For a service that came after the stop began. */
+const NOBODY_BELOW: Descent = { own: 0, sum: 0, below: undefined };
 
 type Phase = 'running' | 'services' | 'strays' | 'hook' | 'done';
 
@@ -51,7 +54,7 @@ export class Shutdown {
   #killed = false;
   /** Names that were told to stop. */
   readonly #told = new Set<string>();
-  #longest = new Map<string, Ms>();
+  #descents = new Map<string, Descent>();
   /** The end of the whole budget. */
   readonly #end = new Alarm(() => this.#expire());
   /** The end of the strays' patience. */
@@ -76,7 +79,7 @@ export class Shutdown {
     this.#log.info('stopping the tree', { why, cause, withinMs: stopTimeout });
     for (const member of tree.members.values()) member.asked = undefined;
     const dependencies = new Map([...tree.members].map(([name, { runner }]) => [name, runner.config.dependencies]));
-    this.#longest = longestStop(dependencies, (name) => {
+    this.#descents = longestDescents(dependencies, (name) => {
       const config = tree.members.get(name)?.runner.config;
       return config ? stopTime(config, stopTimeout) : 0;
     });
@@ -135,7 +138,7 @@ export class Shutdown {
   #killBy(name: string, own: Ms | undefined): Ms {
     const { hooks, stopTimeout } = this.#options;
     const left = this.#deadline - reserve(stopTimeout, hooks.has('finish')) - now();
-    return now() + patience(own, left, this.#longest.get(name) ?? 0);
+    return now() + patience(own, left, this.#descents.get(name) ?? NOBODY_BELOW);
   }
 
   #killAll(): void {

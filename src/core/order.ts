@@ -31,15 +31,28 @@ export function dependentsOf(dependencies: Dependencies): Map<string, string[]> 
   return dependents;
 }
 
+/** A service's place in the longest way down: what its own stop may take, and the next one below. */
+export interface Descent {
+  own: Ms;
+  /** From here to the bottom, this one included. */
+  sum: Ms;
+  below: Descent | undefined;
+}
+
 /**
- * The longest way down from each service through its dependencies, in the time that each step may take to stop.
- * It includes the service itself. The names must be free of cycles.
+ * The longest way down from each service through its dependencies, measured in the time that each stop may take.
+ * The names must be free of cycles.
  */
-export function longestStop(dependencies: Dependencies, stopTime: (name: string) => Ms): Map<string, Ms> {
-  const longest = new Map<string, Ms>();
+export function longestDescents(dependencies: Dependencies, stopTime: (name: string) => Ms): Map<string, Descent> {
+  const longest = new Map<string, Descent>();
   for (const name of leavesFirst(dependencies)) {
-    const below = (dependencies.get(name) ?? []).map((other) => longest.get(other) ?? 0);
-    longest.set(name, stopTime(name) + Math.max(0, ...below));
+    let below: Descent | undefined;
+    for (const other of dependencies.get(name) ?? []) {
+      const candidate = longest.get(other);
+      if (candidate && candidate.sum > (below?.sum ?? -1)) below = candidate;
+    }
+    const own = stopTime(name);
+    longest.set(name, { own, sum: own + (below?.sum ?? 0), below });
   }
   return longest;
 }

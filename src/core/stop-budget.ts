@@ -1,4 +1,5 @@
 import type { Ms } from './duration.ts';
+import type { Descent } from './order.ts';
 
 /** A finish script is given this much of the plan: they take milliseconds, and their own ceiling is 5 s. */
 const FINISH_SHARE: Ms = 500;
@@ -23,14 +24,28 @@ export function reserve(budget: Ms, hasHook: boolean): Ms {
 }
 
 /**
- * When a service that is told to stop now must be killed, so that everything below it still has its time: its own
- * `timeout-kill` when the longest way down fits into what is left, else its fair share of what is left.
+ * How long a service that is told to stop now may take until it is killed, so that everything below it still has its time.
+ * Its own `timeout-kill` when the whole way down fits into what is left. Else no stop on the way gets more than a common
+ * cap, chosen so that all fit: the patient give way, and who asks for little gets it.
  *
+ * @param own the service's own limit; undefined for none
  * @param left what is left of the budget, its reserve taken off
- * @param longest the longest way down from this service, itself included (`longestStop`)
  */
-export function patience(own: Ms | undefined, left: Ms, longest: Ms): Ms {
-  const wanted = own ?? left;
+export function patience(own: Ms | undefined, left: Ms, descent: Descent): Ms {
   if (left <= 0) return 0;
-  return longest <= left ? wanted : Math.floor((wanted * left) / longest);
+  return Math.min(own ?? left, descent.sum <= left ? left : commonCap(descent, left));
+}
+
+/** The cap with which the capped times along the way add up to `left`. */
+function commonCap(descent: Descent, left: Ms): Ms {
+  const times: Ms[] = [];
+  for (let at: Descent | undefined = descent; at; at = at.below) times.push(at.own);
+  times.sort((a, b) => a - b);
+  let rest = left;
+  for (const [i, time] of times.entries()) {
+    const share = rest / (times.length - i);
+    if (time > share) return Math.floor(share);
+    rest -= time;
+  }
+  return left;
 }
