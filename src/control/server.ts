@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { causeOf, describe, errno, EXIT, UserError } from '../errors.ts';
@@ -84,6 +84,8 @@ function bind(server: Server, path: string): Promise<void> {
 
 function removeStale(path: string): void {
   try {
+    // To connect to a file that is no socket is refused just as to one whose owner died.
+    if (!lstatSync(path).isSocket()) throw new Error('there is a file that is no socket');
     unlinkSync(path);
   } catch (error) {
     if (errno(error) !== 'ENOENT') throw error;
@@ -103,7 +105,6 @@ function answers(path: string): Promise<boolean> {
       if (code === 'ENOENT' || code === 'ECONNREFUSED') resolve(false);
       // A full backlog: somebody is there, if too busy to answer.
       else if (code === 'EAGAIN') resolve(true);
-      else if (code === 'ENOTSOCK') reject(new Error('there is a file that is no socket'));
       else reject(error);
     });
   });

@@ -1,6 +1,7 @@
-import { chmodSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { errno } from '../errors.ts';
 
 const SOCKET = 'control';
 /** Linux's sun_path holds 108 bytes, a final NUL among them. */
@@ -28,12 +29,25 @@ export function socketCandidates(env: NodeJS.ProcessEnv): string[] {
  * @throws the system's error, or one that says whose it is
  */
 export function makePrivateDir(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeDirs(path);
   const stat = lstatSync(path);
   const uid = process.getuid?.();
   if (!stat.isDirectory()) throw new Error('it is not a directory');
   if (stat.uid !== uid) throw new Error(`it belongs to uid ${stat.uid}`);
   if ((stat.mode & 0o022) !== 0) chmodSync(path, 0o700);
+}
+
+/** Not `recursive: true`: where a parent is there and refuses with ENOENT, as /proc does, Node tries for ever. */
+function makeDirs(path: string): void {
+  try {
+    mkdirSync(path, 0o700);
+  } catch (error) {
+    const code = errno(error);
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeDirs(dirname(path));
+    mkdirSync(path, 0o700);
+  }
 }
 
 /** Takes the directory away again where it is empty; anything else is no concern of ours. */

@@ -20,5 +20,6 @@ export async function watchScandir(path: string, log: Log, changed: () => void):
       clearTimeout(timer);
       timer = setTimeout(changed, QUIET_MS);
     })
+    .on('ready', () => log.debug('watching'))
     .on('error', (error) => log.warn('could not watch the services directory', { cause: causeOf(error), hint: 'supervise rescan reads it again' }));
 }
