@@ -48,7 +48,7 @@ export interface ConsulAgent {
   /** The same port again, with nothing in it; returns when a leader is there. */
   restart(): Promise<void>;
   /** SIGKILL, and removes its data. */
-  close(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** Starts `consul agent -dev` and waits until it has a leader. */
@@ -90,7 +90,7 @@ export async function startConsul(): Promise<ConsulAgent> {
       await kill();
       child = await launch(binary, directory, ports);
     },
-    async close() {
+    async stop() {
       await kill();
       await rm(directory, { recursive: true, force: true });
     },

@@ -1,0 +1,103 @@
+import { writeSync } from 'node:fs';
+import type { Report } from '../core/link.ts';
+import { errno, type UserError } from '../errors.ts';
+import { createLog } from '../log.ts';
+import { createLonelyReporter } from '../templater/alone.ts';
+import { openLink } from '../templater/link.ts';
+import { HELP, parseOptions } from '../templater/options.ts';
+import { chooseSource, openSource } from '../templater/source/choose.ts';
+import type { SourceState } from '../templater/source/source.ts';
+import { createTemplater, type Templater } from '../templater/templater.ts';
+
+/** What the verb takes from the process, so that a test can give it something else. */
+export interface TemplateIo {
+  env: Readonly<Record<string, string | undefined>>;
+  terminal: boolean;
+  stdout: (text: string) => void;
+  stderr: (text: string) => void;
+}
+
+/**
+ * `supervise template`: the templater, as the service `templater` of a tree (which hands down the link, core/link.ts)
+ * or alone.
+ *
+ * SIGTERM and SIGINT end it; SIGHUP, or the tree's order, has it read the templates again; the end of the link, which is
+ * the end of the tree, ends it too.
+ * @returns the exit code
+ * @throws UserError for a wrong command line, or when there is nothing to get values from
+ */
+export async function template(argv: string[], io: TemplateIo = processIo()): Promise<number> {
+  const options = parseOptions(argv, io.env, io.terminal);
+  if (options.help) {
+    io.stdout(HELP);
+    return 0;
+  }
+  const root = createLog({ format: options.logFormat, level: options.logLevel, write: io.stderr });
+  const log = root.child({ service: 'templater' });
+  const stop = new AbortController();
+  const abort = (): void => stop.abort();
+  let templater: Templater | undefined;
+  const onHup = (): void => templater?.rescan();
+  const choice = chooseSource({ ...options, env: io.env });
+  const link = openLink(
+    io.env,
+    (order) => {
+      if (order.type === 'rescan') templater?.rescanAndTell();
+    },
+    abort,
+  );
+  process.on('SIGTERM', abort).on('SIGINT', abort).on('SIGHUP', onHup);
+  try {
+    await root.ready();
+    const report: (report: Report) => void = link ? link.send : createLonelyReporter(log);
+    const onState = (state: SourceState): void => report({ type: 'source', ...state });
+    let refused: UserError | undefined;
+    const onNone = (error: UserError): boolean => {
+      // In a tree the services that need values wait, and say for what; alone, nothing would ever happen.
+      if (link) log.error('found no source', { cause: error.message, hint: error.hint });
+      else {
+        refused = error;
+        stop.abort();
+      }
+      return link !== undefined;
+    };
+    const source = await openSource(choice, { env: io.env, log, onState, onNone });
+    templater = createTemplater({ ...options, env: io.env, source, log, report });
+    try {
+      const code = await templater.run(stop.signal);
+      if (refused) throw refused;
+      return code;
+    } finally {
+      await source.stop();
+    }
+  } finally {
+    process.off('SIGTERM', abort).off('SIGINT', abort).off('SIGHUP', onHup);
+    link?.close();
+  }
+}
+
+function processIo(): TemplateIo {
+  return {
+    env: process.env,
+    terminal: process.stderr.isTTY === true,
+    stdout: (text) => writeSync(1, text),
+    stderr: writeStderr,
+  };
+}
+
+/** As often as a full pipe is tried again; then the line is lost, since a templater that hangs on its log is worse. */
+const TRIES = 5;
+const PAUSE_MS = 2;
+
+function writeStderr(text: string): void {
+  let rest = Buffer.from(text);
+  for (let tries = 0; tries < TRIES && rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(2, rest));
+    } catch (error) {
+      if (errno(error) !== 'EAGAIN') return;
+      tries++;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
+  }
+}

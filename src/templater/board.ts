@@ -1,0 +1,38 @@
+import type { RenderedFile, Report } from '../core/link.ts';
+
+/** How the templates of one service stand. */
+export interface Standing {
+  /** What is in place; undefined until every template of the service has been. */
+  files: RenderedFile[] | undefined;
+  /** What is lacking, in words; empty when all is well. */
+  missing: string[];
+}
+
+export interface Board {
+  /** Reports what is new about a service. */
+  tell(service: string, standing: Standing): void;
+  /** Has everything told again: the tree may have forgotten a service in the meantime. */
+  forget(): void;
+}
+
+/**
+ * Turns standings into reports, and says nothing twice. Reports are levels: the tree compares the files of `rendered`
+ * with those that the service last started on. So a template that fails later does not hold back its neighbours: the
+ * files are reported as they are, its own with its last good content, and `waiting` behind it says what is wrong.
+ */
+export function createBoard(report: (report: Report) => void): Board {
+  const told = new Map<string, { files: string; missing: string }>();
+  return {
+    tell(service, { files, missing }) {
+      const before = told.get(service) ?? { files: '', missing: '[]' };
+      const now = { files: files ? JSON.stringify(files) : before.files, missing: JSON.stringify(missing) };
+      told.set(service, now);
+      const mended = missing.length === 0 && before.missing !== '[]';
+      const rendered = files !== undefined && (now.files !== before.files || mended);
+      if (rendered) report({ type: 'rendered', service, files });
+      if (missing.length > 0 && (rendered || now.missing !== before.missing))
+        report({ type: 'waiting', service, missing });
+    },
+    forget: () => told.clear(),
+  };
+}

@@ -1,0 +1,61 @@
+import type { Memory } from '../memory.ts';
+import type { Kind, Query } from '../source/query.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * One run of a template. Helpers are synchronous, and data are not: a helper that lacks something says so, returns an
+ * empty stand-in, and the template runs again once there is news. One run so finds out all that is missing at once.
+ */
+export interface Pass {
+  /** What is known of a query; undefined when there is no answer yet, which is then noted as lacking. */
+  ask<K extends Kind>(query: Query<K>): Memory<K> | undefined;
+  /** Notes that the template cannot be rendered without this. */
+  lack(words: string): void;
+  /** Notes that a value was used which is no longer there. */
+  keep(query: Query): void;
+  env: Environment;
+}
+
+export interface Helper {
+  /** As it is written, for messages: `key "app/rate" default="10"`. */
+  usage: string;
+  /** Least and greatest number of values. */
+  values: readonly [number, number];
+  /** Names of its `name=value` options. */
+  options: readonly string[];
+  /** @throws Error for a value that it can do nothing with */
+  run(pass: Pass, values: readonly unknown[], options: Readonly<Record<string, unknown>>): unknown;
+}
+
+/** A value that must be text, such as a path. */
+export function textValue(value: unknown, what: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new Error(`expected ${what}, got ${inShort(value)}`);
+}
+
+/** A value in a complaint. What is not a simple one may be long, and secret. */
+function inShort(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : JSON.stringify(value);
+}
+
+/** How many entries a list must have, from its `min=` and `required=` options; undefined where neither is given. */
+export function leastEntries(options: Readonly<Record<string, unknown>>): number | undefined {
+  const { min, required } = options;
+  if (min !== undefined) {
+    const least = typeof min === 'string' && /^\d+$/.test(min) ? Number(min) : min;
+    if (typeof least !== 'number' || !Number.isInteger(least) || least < 0)
+      throw new Error(`expected min= to be a whole number, got ${inShort(min)}`);
+    return least;
+  }
+  return readRequired(required) ? 1 : undefined;
+}
+
+/** The `required=` option; undefined where it is not given. */
+export function readRequired(value: unknown): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (value === true || value === 'true') return true;
+  if (value === false || value === 'false') return false;
+  throw new Error(`expected required= to be true or false, got ${inShort(value)}`);
+}

@@ -1,0 +1,109 @@
+import { isAbsolute, resolve } from 'node:path';
+import { ACTIONS, type Action } from '../core/link.ts';
+import { didYouMean, UserError } from '../errors.ts';
+import { type Owner, parseOwner } from './owner.ts';
+
+/** What a template's first comment says. */
+export interface Settings {
+  /** Absolute path of the file to write. */
+  dest: string;
+  /** Undefined: as the file has it, 0644 for a new one. */
+  mode: number | undefined;
+  owner: Owner | undefined;
+  onChange: Action;
+}
+
+export interface SettingsContext {
+  /** The template's path, as messages show it. */
+  file: string;
+  /** What a relative `dest` is relative to. */
+  serviceDir: string;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+const NAMES = ['dest', 'mode', 'owner', 'on-change'];
+/** What the full templater will know; refused until then, because to pass over it would do harm. */
+const NOT_YET = ['check'];
+const SAMPLE = '{{!--\ndest: /etc/app.conf\n--}}';
+
+/**
+ * Reads the settings in the first comment of a template.
+ * @throws UserError that names file, value and what was expected
+ */
+export function parseSettings(source: string, { file, serviceDir, env }: SettingsContext): Settings {
+  const refuse = (cause: string, hint?: string): never => {
+    throw new UserError(`cannot read ${file}: ${cause}`, hint === undefined ? {} : { hint });
+  };
+  const comment = firstComment(source);
+  if (comment === undefined)
+    return refuse(
+      'expected a first comment that names its destination, got none',
+      `begin it with ${inOneLine(SAMPLE)}`,
+    );
+  const values = new Map<string, string>();
+  for (const line of comment.split(/\r?\n/).map((each) => each.trim())) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, name = '', value = ''] = /^([A-Za-z-]+)\s*:\s*(.*)$/.exec(line) ?? [];
+    if (name === '') refuse(`expected a setting such as "dest: /etc/app.conf", got ${JSON.stringify(line)}`);
+    if (NOT_YET.includes(name)) refuse(`the setting ${JSON.stringify(name)} is not supported yet`);
+    if (!NAMES.includes(name)) {
+      const near = didYouMean(name, NAMES);
+      refuse(`no setting is called "${name}"${near ? ` (did you mean "${near}"?)` : ''}`);
+    }
+    if (values.has(name)) refuse(`the setting "${name}" is given twice`);
+    values.set(name, value);
+  }
+  const read = <T>(name: string, expected: string, parse: (text: string) => T | undefined): T | undefined => {
+    const text = values.get(name);
+    if (text === undefined) return undefined;
+    return parse(text) ?? refuse(`expected ${name} to be ${expected}, got ${JSON.stringify(text)}`);
+  };
+  const dest =
+    values.get('dest') || refuse('expected a setting "dest", got none', `begin it with ${inOneLine(SAMPLE)}`);
+  const expanded = expand(dest, env, (name) =>
+    refuse(
+      `dest names the variable ${name}, which is not set`,
+      `write \${${name}:-/some/default}, or set it`,
+    ),
+  );
+  // A forgotten line break would otherwise become a part of the path.
+  const second = /\s(?:mode|owner|on-change|check)\s*:/.exec(expanded)?.[0].trim();
+  if (second) refuse(`expected one setting a line, got "${second}" behind dest`);
+  if (expanded === '' || expanded.endsWith('/') || expanded.includes('\0'))
+    refuse(`expected dest to be the path of a file, got ${JSON.stringify(dest)}`);
+  return {
+    dest: isAbsolute(expanded) ? resolve(expanded) : resolve(serviceDir, expanded),
+    mode: read('mode', 'an octal mode such as 0640', (text) =>
+      /^[0-7]{3,4}$/.test(text) ? Number.parseInt(text, 8) : undefined,
+    ),
+    owner: read('owner', 'user, user:group or :group', parseOwner),
+    onChange:
+      read('on-change', 'restart, reload or none', (text) => ACTIONS.find((action) => action === text)) ??
+      'restart',
+  };
+}
+
+/**
+ * The text of a template's first comment, `{{!-- … --}}` or `{{! … }}`; undefined where there is none. Read without
+ * Handlebars, so that its settings are known even where the rest does not parse.
+ */
+export function firstComment(source: string): string | undefined {
+  const match = /(?<!\\)\{\{~?!(?:--(?<long>[\s\S]*?)--~?\}\}|(?!--)(?<short>[\s\S]*?)~?\}\})/.exec(source);
+  return match?.groups?.['long'] ?? match?.groups?.['short'];
+}
+
+/** Puts variables in for `${NAME}` and `${NAME:-default}`; the default also stands in for an empty one, as in sh. */
+export function expand(
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+  unset: (name: string) => string,
+): string {
+  return text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, fallback: string | undefined) => {
+    if (env[name]) return env[name];
+    return fallback ?? env[name] ?? unset(name);
+  });
+}
+
+function inOneLine(sample: string): string {
+  return sample.replaceAll('\n', ' ');
+}

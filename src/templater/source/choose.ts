@@ -1,0 +1,73 @@
+import { resolve } from 'node:path';
+import { UserError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Source, SourceState } from './source.ts';
+
+/** Where values come from, before anything is opened. */
+export type Choice =
+  | { kind: 'file'; path: string }
+  /** An address undefined means Consul's own variables and their defaults. */
+  | { kind: 'consul'; address: string | undefined }
+  /** Nothing names a source; only an error for templates that ask for values. */
+  | { kind: 'none'; error: UserError };
+
+export interface Wishes {
+  /** `--source` or SUPERVISE_SOURCE. */
+  source: string | undefined;
+  /** `--consul-addr`. */
+  consulAddr: string | undefined;
+  env: Readonly<Record<string, string | undefined>>;
+  /** What a relative `file:` path is relative to. */
+  scandir: string;
+}
+
+/**
+ * Decides on the source. What was asked for by name wins; else Consul's variables (CONSUL_HTTP_ADDR, CONSUL); else
+ * SUPERVISE_SOURCE_DEFAULT, with which an image names a file to use until it is given a Consul.
+ * @throws UserError when what names it cannot be read
+ */
+export function chooseSource({ source, consulAddr, env, scandir }: Wishes): Choice {
+  if (source) return parseSource(source, scandir);
+  const address = consulAddr || env['CONSUL_HTTP_ADDR'] || env['CONSUL'];
+  if (address) return { kind: 'consul', address };
+  const fallback = env['SUPERVISE_SOURCE_DEFAULT'];
+  if (fallback) return parseSource(fallback, scandir);
+  const error = new UserError('cannot find a source of values: neither Consul nor a file is named', {
+    hint: 'set CONSUL_HTTP_ADDR=127.0.0.1:8500, or SUPERVISE_SOURCE=file:kv.json',
+  });
+  return { kind: 'none', error };
+}
+
+/** Opens what was chosen; only the code of that source is loaded. */
+export async function openSource(
+  choice: Choice,
+  context: {
+    env: Wishes['env'];
+    log: Log;
+    onState: (state: SourceState) => void;
+    /** Told once when a template asks for a value though there is no source; returns whether to go on. */
+    onNone: (error: UserError) => boolean;
+  },
+): Promise<Source> {
+  const { env, log, onState, onNone } = context;
+  if (choice.kind === 'none') {
+    const { createNoSource } = await import('./none.ts');
+    return createNoSource(choice.error, onNone);
+  }
+  if (choice.kind === 'file') {
+    const { createFileSource } = await import('./file.ts');
+    return createFileSource({ file: choice.path, log, onState });
+  }
+  const { createConsulSource } = await import('./consul.ts');
+  const { readConsulConfig } = await import('./consul-config.ts');
+  return createConsulSource({ config: readConsulConfig(env, choice.address), log, onState });
+}
+
+function parseSource(text: string, scandir: string): Choice {
+  const [, kind, rest] = /^(file|consul)(?::(.*))?$/s.exec(text) ?? [];
+  if (kind === 'file' && rest) return { kind, path: resolve(scandir, rest) };
+  if (kind === 'consul') return { kind, address: rest || undefined };
+  throw new UserError(
+    `cannot use the source ${JSON.stringify(text)}: expected file:PATH, consul or consul:HOST:PORT`,
+  );
+}

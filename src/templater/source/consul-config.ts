@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { SecureContextOptions } from 'node:tls';
+import { causeOf, UserError } from '../../errors.ts';
+
+/** How to reach Consul, as its own clients read it from the environment. */
+export interface ConsulConfig {
+  /** `consul at 127.0.0.1:8500`; never with credentials. */
+  name: string;
+  secure: boolean;
+  host: string;
+  port: number;
+  /** Path of a Unix socket, instead of host and port. */
+  socketPath: string | undefined;
+  /** What stands before `/v1`: empty, or the path under which a gateway has Consul. */
+  prefix: string;
+  tls: SecureContextOptions & { servername?: string; rejectUnauthorized?: boolean };
+  /** Parameters of every request: `ns`, `partition`. */
+  params: Readonly<Record<string, string>>;
+  /**
+   * Headers with the token as it is now: its file may be replaced while we run.
+   * @throws UserError when the file cannot be read
+   */
+  headers: () => Promise<Record<string, string>>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const DEFAULT_ADDRESS = '127.0.0.1:8500';
+const DEFAULT_PORT = 8500;
+
+/**
+ * @param address of `--consul-addr`, `--source` or the environment: `host:port`, `http://…`, `https://…`, `unix://…`
+ * @throws UserError for an address or a certificate that is of no use
+ */
+export function readConsulConfig(env: Environment, address: string | undefined): ConsulConfig {
+  const text = address || env['CONSUL_HTTP_ADDR'] || env['CONSUL'] || DEFAULT_ADDRESS;
+  const params = {
+    ...(env['CONSUL_NAMESPACE'] ? { ns: env['CONSUL_NAMESPACE'] } : {}),
+    ...(env['CONSUL_PARTITION'] ? { partition: env['CONSUL_PARTITION'] } : {}),
+  };
+  const socketPath = /^unix:\/\/(\/.+)$/.exec(text)?.[1];
+  if (socketPath !== undefined) {
+    const headers = headersFrom(env, undefined);
+    const place = { host: 'localhost', port: 0, socketPath, prefix: '', secure: false, tls: {} };
+    return { name: `consul at ${socketPath}`, ...place, params, headers };
+  }
+  const url = parseAddress(text, isTrue(env['CONSUL_HTTP_SSL']));
+  const secure = url.protocol === 'https:';
+  const [, scheme] = /^(\w+):\/\//.exec(text) ?? [];
+  // URL forgets a port that is the usual one of its scheme, so `host:80` is asked about under another scheme.
+  const given = new URL(text.replace(/^(\w+:\/\/)?/, 'x://')).port;
+  const port = given ? Number(given) : scheme === undefined ? DEFAULT_PORT : secure ? 443 : 80;
+  return {
+    name: `consul at ${url.hostname}:${port}`,
+    secure,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port,
+    socketPath: undefined,
+    prefix: url.pathname.replace(/\/+$/, ''),
+    tls: secure ? readTls(env) : {},
+    params,
+    headers: headersFrom(env, url.username ? `${url.username}:${url.password}` : undefined),
+  };
+}
+
+function parseAddress(text: string, secure: boolean): URL {
+  const hint = 'CONSUL_HTTP_ADDR is host:port, http://…, https://… or unix:///path';
+  // The address is not shown: it may hold a password.
+  const refuse = (): never => {
+    throw new UserError("cannot use Consul's address: it is none", { hint });
+  };
+  const withScheme = /^\w+:\/\//.test(text) ? text : `${secure ? 'https' : 'http'}://${text}`;
+  if (!URL.canParse(withScheme)) return refuse();
+  const url = new URL(withScheme);
+  return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname ? url : refuse();
+}
+
+function readTls(env: Environment): ConsulConfig['tls'] {
+  const file = (variable: string): string | undefined => {
+    const path = env[variable];
+    if (!path) return undefined;
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      throw new UserError(`cannot read ${variable}=${path}: ${causeOf(error)}`, { cause: error });
+    }
+  };
+  const [ca, cert, key] = [file('CONSUL_CACERT'), file('CONSUL_CLIENT_CERT'), file('CONSUL_CLIENT_KEY')];
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(env['CONSUL_TLS_SERVER_NAME'] ? { servername: env['CONSUL_TLS_SERVER_NAME'] } : {}),
+    ...(isFalse(env['CONSUL_HTTP_SSL_VERIFY']) ? { rejectUnauthorized: false } : {}),
+  };
+}
+
+function headersFrom(env: Environment, login: string | undefined): ConsulConfig['headers'] {
+  const auth = env['CONSUL_HTTP_AUTH'] || (login && decodeURIComponent(login));
+  const fixed: Record<string, string> = auth
+    ? { authorization: `Basic ${Buffer.from(auth).toString('base64')}` }
+    : {};
+  const file = env['CONSUL_HTTP_TOKEN_FILE'];
+  if (!file) {
+    const token = env['CONSUL_HTTP_TOKEN'];
+    return async () => (token ? { ...fixed, 'x-consul-token': token } : fixed);
+  }
+  return async () => {
+    try {
+      const token = (await readFile(file, 'utf8')).trim();
+      return token ? { ...fixed, 'x-consul-token': token } : fixed;
+    } catch (error) {
+      throw new UserError(`cannot read CONSUL_HTTP_TOKEN_FILE=${file}: ${causeOf(error)}`, { cause: error });
+    }
+  };
+}
+
+/** Truth as Go's strconv.ParseBool has it, which Consul's clients use. */
+function isTrue(text: string | undefined): boolean {
+  return /^(1|t|true)$/i.test(text ?? '');
+}
+
+function isFalse(text: string | undefined): boolean {
+  return /^(0|f|false)$/i.test(text ?? '');
+}

@@ -1,0 +1,99 @@
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest, Agent as SecureAgent } from 'node:https';
+import type { Ms } from '../../core/duration.ts';
+import { formatDuration } from '../../core/duration.ts';
+import type { Reply } from './consul-answer.ts';
+import type { ConsulConfig } from './consul-config.ts';
+
+export interface Requester {
+  /**
+   * One GET.
+   * @param limit from the first byte sent to the last received
+   * @param blocking whether the answer is waited for on purpose
+   * @throws Error when there is no whole answer in time
+   */
+  get(path: string, options: { limit: Ms; blocking: boolean; signal: AbortSignal }): Promise<Reply>;
+  close(): void;
+}
+
+/** A larger answer is refused: it would rather be a mistake than a config. */
+const MOST_BYTES = 64 * 1024 * 1024;
+const KEEP_ALIVE: Ms = 15_000;
+/** The kernel would try for two minutes, at ever longer intervals, and notice late that the way is open again. */
+const CONNECT_LIMIT: Ms = 3000;
+/** Consul allows a client 200 connections by default; our sum stays well below. */
+export const MOST_BLOCKING = 100;
+const MOST_OTHER = 10;
+
+/** Plain HTTP/1.1: one connection for each query that waits, and a few kept for those that do not. */
+export function createRequester(config: ConsulConfig): Requester {
+  const agent = (maxSockets: number): Agent => {
+    const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE, maxSockets };
+    return config.secure ? new SecureAgent({ ...options, ...config.tls }) : new Agent(options);
+  };
+  const agents = { blocking: agent(MOST_BLOCKING), other: agent(MOST_OTHER) };
+
+  return {
+    async get(path, { limit, blocking, signal }) {
+      const headers = await config.headers();
+      signal.throwIfAborted();
+      const options = {
+        host: config.host,
+        port: config.port,
+        socketPath: config.socketPath,
+        path: config.prefix + path,
+        headers: { accept: 'application/json', ...headers },
+        agent: blocking ? agents.blocking : agents.other,
+        signal,
+      };
+      return exchange((config.secure ? httpsRequest : httpRequest)(options), limit);
+    },
+    close() {
+      agents.blocking.destroy();
+      agents.other.destroy();
+    },
+  };
+}
+
+function exchange(request: ClientRequest, limit: Ms): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const fail = (error: unknown): void => {
+      clearTimeout(timer);
+      request.destroy();
+      reject(error);
+    };
+    // Counted from the moment there is a connection to send it on: in a queue nothing is late yet.
+    request.once('socket', (socket) => {
+      const within = (ms: Ms, what: string): void => {
+        timer = setTimeout(() => fail(new Error(`${what} within ${formatDuration(ms)}`)), ms);
+      };
+      if (!socket.connecting) return within(limit, 'no whole answer');
+      within(CONNECT_LIMIT, 'no connection');
+      socket.once('connect', () => {
+        clearTimeout(timer);
+        if (!request.destroyed) within(limit, 'no whole answer');
+      });
+    });
+    request.on('error', fail);
+    request.on('response', (response) => {
+      read(response).then((body) => {
+        clearTimeout(timer);
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+      }, fail);
+    });
+    request.end();
+  });
+}
+
+async function read(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MOST_BYTES) throw new Error(`the answer is larger than ${MOST_BYTES / 1024 / 1024} MiB`);
+    chunks.push(chunk);
+  }
+  if (!response.complete) throw new Error('the answer was cut off');
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { causeOf } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { watchFiles } from '../watch.ts';
+import { answerFromFile, type FileData, readFileData } from './file-data.ts';
+import { parseFileText } from './file-text.ts';
+import { describeQuery, type Query } from './query.ts';
+import type { Sink, Source, SourceState } from './source.ts';
+
+export interface FileSourceOptions {
+  /** Absolute path of a JSON or YAML file (file-data.ts says what is in it). */
+  file: string;
+  log: Log;
+  onState: (state: SourceState) => void;
+}
+
+/**
+ * Values from a file, for laptops, tests and CI. It is watched: what is written there takes effect at once. While it is
+ * missing or broken the last data stay, as with a Consul that is away.
+ */
+export async function createFileSource({ file, log, onState }: FileSourceOptions): Promise<Source> {
+  const followed = new Map<string, Followed>();
+  let data: FileData | undefined;
+  let text: string | undefined;
+  let cause: string | null | undefined;
+  let stopped = false;
+  const name = `file ${file}`;
+
+  const tell = (followed: Followed): void => {
+    if (!data || stopped) return;
+    const { query, sink } = followed;
+    try {
+      const found = answerFromFile(data, query);
+      const content = JSON.stringify(found);
+      sink.problem(null);
+      // What is not in a file that reads well is deleted: nothing else can make it vanish.
+      if (content !== followed.content)
+        sink.answer({ data: found, continuous: followed.content !== undefined });
+      followed.content = content;
+    } catch (error) {
+      sink.problem(causeOf(error));
+    }
+  };
+
+  const say = (next: string | null): void => {
+    if (next === cause || stopped) return;
+    if (next !== null) log.warn('lost file', { file, cause: next });
+    else if (cause !== undefined) log.info('reached file', { file });
+    cause = next;
+    onState({ name, awaySince: next === null ? null : Date.now(), cause: next });
+  };
+
+  const read = async (): Promise<void> => {
+    try {
+      const now = await readFile(file, 'utf8');
+      if (now !== text) {
+        const fresh = readFileData(await parseFileText(file, now));
+        [data, text] = [fresh, now];
+      }
+      say(null);
+    } catch (error) {
+      say(`cannot read ${file}: ${causeOf(error)}`);
+    }
+    for (const each of followed.values()) tell(each);
+  };
+
+  // One reading at a time, in order: of two at once the older could finish last.
+  let reading = read();
+  const reread = (): void => {
+    reading = reading.then(() => (stopped ? undefined : read()));
+  };
+  await reading;
+  // A config map's files are links through `..data`; its change is the file's.
+  const wanted = (name: string): boolean => name === basename(file) || name.startsWith('..');
+  const complain = (error: unknown): void => log.warn('could not watch', { file, cause: causeOf(error) });
+  // Not awaited: the first render need not wait for the watcher to load.
+  const watching = watchFiles(new Map([[dirname(file), wanted]]), reread, complain).then((close) => {
+    reread(); // What was written between the first reading and the watch.
+    return close;
+  }, complain);
+
+  return {
+    name,
+    subscribe<K extends Query['kind']>(query: Query<K>, sink: Sink<K>) {
+      const id = describeQuery(query);
+      const entry = { query, sink, content: undefined } as unknown as Followed;
+      followed.set(id, entry);
+      queueMicrotask(() => {
+        if (followed.get(id) === entry) tell(entry);
+      });
+      return () => {
+        if (followed.get(id) === entry) followed.delete(id);
+      };
+    },
+    async stop() {
+      stopped = true;
+      await (await watching)?.();
+      await reading;
+    },
+  };
+}
+
+interface Followed {
+  query: Query;
+  sink: Sink;
+  /** What was told last, as JSON; undefined before the first answer. */
+  content: string | undefined;
+}

@@ -1,0 +1,121 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { causeOf, describe, errno, UserError } from '../errors.ts';
+import { type Compiled, compileTemplate } from './render.ts';
+import { parseSettings, type Settings } from './settings.ts';
+
+/** A template file as found on disk. */
+export interface Template {
+  service: string;
+  /** Its path, as messages show it. */
+  file: string;
+  /** Its text; undefined where it could not be read. */
+  source: string | undefined;
+  /** What is written where; undefined where the settings are of no use. */
+  settings: Settings | undefined;
+  compiled: Compiled | undefined;
+  /** Why it cannot be rendered at all, hint included. */
+  problem: string | undefined;
+}
+
+export interface Templates {
+  /** Every service that has a `templates/` directory, in order. */
+  services: string[];
+  /** Directories that hold templates, or would. */
+  directories: string[];
+  templates: Template[];
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Reads `<scandir>/<service>/templates/*.hbs`. What is wrong with a template is told in the template; the others are
+ * as they would be without it.
+ * @throws UserError where the scandir itself cannot be read
+ */
+export async function readTemplates(
+  scandir: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Templates> {
+  const found: Templates = { services: [], directories: [], templates: [] };
+  const owners = new Map<string, string>();
+  for (const service of await list(scandir)) {
+    const directory = join(scandir, service, 'templates');
+    let files: string[];
+    try {
+      files = (await readdir(directory)).filter(isTemplate).sort();
+    } catch (error) {
+      if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR')
+        found.templates.push(broken(service, directory, `cannot read ${directory}: ${causeOf(error)}`));
+      continue;
+    }
+    found.services.push(service);
+    found.directories.push(directory);
+    for (const file of files) {
+      const template = await readTemplate(service, join(directory, file), resolve(scandir, service), env);
+      found.templates.push(refuseSharedDest(template, owners));
+    }
+  }
+  return found;
+}
+
+/** Whether a file of `templates/` is a template; a dot-file is some editor's. */
+export function isTemplate(name: string): boolean {
+  return name.endsWith('.hbs') && !name.startsWith('.');
+}
+
+async function list(scandir: string): Promise<string[]> {
+  try {
+    return (await readdir(scandir)).filter((name) => !name.startsWith('.')).sort();
+  } catch (error) {
+    throw new UserError(`cannot read the services directory ${scandir}: ${causeOf(error)}`, {
+      hint: 'name one with --services DIR or SUPERVISE_SCANDIR',
+      cause: error,
+    });
+  }
+}
+
+async function readTemplate(
+  service: string,
+  file: string,
+  serviceDir: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Template> {
+  let source: string;
+  try {
+    source = UTF8.decode(await readFile(file));
+  } catch (error) {
+    const cause = error instanceof TypeError ? 'it is not text (invalid UTF-8)' : causeOf(error);
+    return broken(service, file, `cannot read ${file}: ${cause}`);
+  }
+  const template: Template = { ...broken(service, file, ''), source, problem: undefined };
+  try {
+    template.settings = parseSettings(source, { file, serviceDir, env });
+  } catch (error) {
+    return { ...template, problem: describe(error) };
+  }
+  try {
+    template.compiled = compileTemplate(source);
+  } catch (error) {
+    return { ...template, problem: `cannot read ${file}: ${causeOf(error)}` };
+  }
+  return template;
+}
+
+function broken(service: string, file: string, problem: string): Template {
+  return { service, file, source: undefined, settings: undefined, compiled: undefined, problem };
+}
+
+/** Two templates that write one file would undo each other for ever; the first keeps it. */
+function refuseSharedDest(template: Template, owners: Map<string, string>): Template {
+  const dest = template.settings?.dest;
+  if (dest === undefined) return template;
+  const owner = owners.get(dest);
+  if (owner === undefined) owners.set(dest, template.file);
+  if (owner === undefined || template.problem !== undefined) return template;
+  return {
+    ...template,
+    compiled: undefined,
+    problem: `cannot use ${template.file}: ${owner} already writes ${dest}`,
+  };
+}

@@ -1,0 +1,268 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+} from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { causeOf, EXIT, errno, UserError } from '../errors.ts';
+import { type Ids, lookUpOwner, type Owner } from './owner.ts';
+
+/** Where a rendered file goes. */
+export interface Target {
+  /** Absolute. A link is followed: what it points to is replaced, not the link. */
+  dest: string;
+  /** Undefined: as the file has it, 0644 for a new one. */
+  mode: number | undefined;
+  owner: Owner | undefined;
+}
+
+/** A file that is ready to take its place. Until `commit`, the old one is untouched. */
+export interface Staged {
+  /** Whether its bytes differ from what is there; without that, `commit` only repairs mode and owner. */
+  changed: boolean;
+  /** @throws UserError when it cannot be put in place; the old content is then still there */
+  commit(): Promise<void>;
+  /** Forgets it, and leaves nothing behind. */
+  discard(): Promise<void>;
+}
+
+const DEFAULT_MODE = 0o644;
+/** What keeps a file from being made beside the destination, or put in its place, but not from being rewritten. */
+const NO_REPLACE = ['EACCES', 'EPERM', 'EROFS'];
+const NO_RENAME = ['EBUSY', 'EXDEV'];
+
+/**
+ * Writes the new content beside the destination: complete, synced to disk, with its owner and mode, so that all that is
+ * left to do is one rename.
+ *
+ * Where there can be no rename (a file mounted into a container, a directory that is not ours), the file is rewritten in
+ * place; a reader may then see it half-written.
+ * @throws UserError when it cannot be done; nothing is left behind
+ */
+export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> {
+  const { dest } = target;
+  try {
+    const path = await followLinks(dest);
+    const old = await lstat(path).catch(unlessMissing);
+    if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    if (old && !old.isFile()) throw new Error('it is not a regular file');
+    const ids = target.owner ? await lookUpOwner(target.owner) : undefined;
+    const wanted: Wanted = { mode: target.mode ?? (old ? old.mode & 0o7777 : DEFAULT_MODE), ids };
+    if (old && (await holds(path, old, bytes))) {
+      const repair = (): Promise<void> =>
+        withHandle(path, constants.O_RDONLY, (file) => dress(file, wanted, undefined));
+      const fits = await lstat(path).then((stat) => isDressed(stat, wanted));
+      return { changed: false, commit: guard(dest, fits ? async () => {} : repair), discard: async () => {} };
+    }
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    const temp = join(dirname(path), `${tempPrefix(path)}${randomBytes(6).toString('hex')}`);
+    const rewrite = (): Promise<void> => rewriteInPlace(path, bytes, wanted);
+    try {
+      await writeNew(temp, bytes, wanted, old);
+    } catch (error) {
+      if (!old || !NO_REPLACE.includes(errno(error) ?? '') || !(await isWritable(path))) throw error;
+      return { changed: true, commit: guard(dest, rewrite), discard: async () => {} };
+    }
+    const put = async (): Promise<void> => {
+      try {
+        await rename(temp, path);
+      } catch (error) {
+        await rm(temp, { force: true });
+        if (!NO_RENAME.includes(errno(error) ?? '')) throw error;
+        await rewrite();
+      }
+      await syncDirectory(dirname(path));
+    };
+    return { changed: true, commit: guard(dest, put), discard: () => rm(temp, { force: true }) };
+  } catch (error) {
+    throw cannotWrite(dest, error);
+  }
+}
+
+/** Removes what a templater that was killed in the middle of a write has left beside a destination. */
+export async function removeLeftovers(dest: string): Promise<void> {
+  try {
+    const path = await followLinks(dest);
+    const prefix = tempPrefix(path);
+    for (const name of await readdir(dirname(path)))
+      if (name.startsWith(prefix)) await rm(join(dirname(path), name), { force: true });
+  } catch {
+    // Tidying is worth no complaint: if the directory is of no use, the write will say so.
+  }
+}
+
+/** SHA-256 in hex. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+interface Wanted {
+  mode: number;
+  ids: Ids | undefined;
+}
+
+async function writeNew(
+  temp: string,
+  bytes: Uint8Array,
+  wanted: Wanted,
+  old: Stats | undefined,
+): Promise<void> {
+  // Nobody else may read it before it has its owner and mode: it may hold secrets.
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const file = await open(temp, flags, 0o600);
+  try {
+    await file.writeFile(bytes);
+    await dress(file, wanted, old);
+    await file.sync();
+    await file.close();
+  } catch (error) {
+    await file.close().catch(() => {});
+    await rm(temp, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Gives an open file its owner and mode, where they differ. The owner first: chown takes setuid bits away.
+ * @param old whose owner is inherited where none is asked for and we are allowed to
+ */
+async function dress(file: FileHandle, { mode, ids }: Wanted, old: Stats | undefined): Promise<void> {
+  const now = await file.stat();
+  const uid = ids?.uid ?? old?.uid ?? now.uid;
+  const gid = ids?.gid ?? old?.gid ?? now.gid;
+  if (uid !== now.uid || gid !== now.gid) {
+    try {
+      await file.chown(uid, gid);
+    } catch (error) {
+      if (ids) throw new Error(`cannot give it to ${uid}:${gid}: ${causeOf(error)}`, { cause: error });
+    }
+  }
+  if ((now.mode & 0o7777) !== mode || uid !== now.uid || gid !== now.gid) await file.chmod(mode);
+}
+
+function isDressed(stat: Stats, { mode, ids }: Wanted): boolean {
+  return (
+    (stat.mode & 0o7777) === mode &&
+    stat.uid === (ids?.uid ?? stat.uid) &&
+    stat.gid === (ids?.gid ?? stat.gid)
+  );
+}
+
+/** When it fails half-way (a full disk), the old bytes are put back: they are known to fit. */
+async function rewriteInPlace(path: string, bytes: Uint8Array, wanted: Wanted): Promise<void> {
+  await withHandle(path, constants.O_RDWR, async (file) => {
+    const old = await file.readFile();
+    try {
+      await overwrite(file, bytes);
+    } catch (error) {
+      await overwrite(file, old).catch(() => {});
+      throw error;
+    }
+    await dress(file, wanted, undefined);
+  });
+}
+
+async function overwrite(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, done)).bytesWritten;
+  await file.truncate(bytes.length);
+  await file.sync();
+}
+
+async function withHandle(
+  path: string,
+  flags: number,
+  use: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function isWritable(path: string): Promise<boolean> {
+  return withHandle(path, constants.O_RDWR, async () => {}).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A file that we may not read counts as different. */
+async function holds(path: string, old: Stats, bytes: Uint8Array): Promise<boolean> {
+  if (old.size !== bytes.length) return false;
+  const file = await open(path, constants.O_RDONLY).catch(() => undefined);
+  if (!file) return false;
+  try {
+    return (await file.readFile()).equals(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The path without links, also where its last link points to nothing yet. */
+async function followLinks(dest: string): Promise<string> {
+  let path = dest;
+  for (let links = 0; links < 40; links++) {
+    try {
+      return await realpath(path);
+    } catch (error) {
+      if (errno(error) !== 'ENOENT') throw error;
+    }
+    const stat = await lstat(path).catch(unlessMissing);
+    if (!stat?.isSymbolicLink()) return path;
+    path = resolve(dirname(path), await readlink(path));
+  }
+  throw Object.assign(new Error(), { code: 'ELOOP' });
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  // Some file systems cannot sync a directory; the rename has happened all the same.
+  await withHandle(path, constants.O_RDONLY, (directory) => directory.sync()).catch(() => {});
+}
+
+/** Hidden, of constant length, and not matched by the patterns (`*.conf`) with which programs read a directory. */
+function tempPrefix(path: string): string {
+  return `.supervise-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 12)}-`;
+}
+
+function guard(dest: string, run: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    try {
+      await run();
+    } catch (error) {
+      throw cannotWrite(dest, error);
+    }
+  };
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'run as a user who may write there, or choose another dest:',
+  EPERM: 'run as a user who may write there, or choose another dest:',
+  EROFS: 'mount something writable there, or choose another dest:',
+  EISDIR: 'dest: names the file itself, not the directory to put it in',
+};
+
+function cannotWrite(dest: string, error: unknown): UserError {
+  if (error instanceof UserError && error.message.startsWith('cannot write')) return error;
+  const hint = error instanceof UserError ? error.hint : HINTS[errno(error) ?? ''];
+  return new UserError(`cannot write ${dest}: ${causeOf(error)}`, {
+    exitCode: EXIT.system,
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (errno(error) !== 'ENOENT') throw error;
+  return undefined;
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { answerFromFile, flatten, readFileData } from '../../src/templater/source/file-data.ts';
+import { parseFileText } from '../../src/templater/source/file-text.ts';
+import type { Query } from '../../src/templater/source/query.ts';
+
+function query<K extends Query['kind']>(kind: K, name: string, params: Query['params'] = {}): Query<K> {
+  return { kind, name, params };
+}
+
+test('nested objects and paths are the same keys; values are text', () => {
+  const kv = flatten({
+    app: { rate: 10, on: true, list: [1, 'a'], none: null },
+    'app/name': 'x',
+    'a/b': { c: '1' },
+  });
+  assert.deepEqual(
+    [...kv],
+    [
+      ['a/b/c', '1'],
+      ['app/list', '[1,"a"]'],
+      ['app/name', 'x'],
+      ['app/on', 'true'],
+      ['app/rate', '10'],
+    ],
+  );
+  assert.throws(() => flatten({ a: { b: '1' }, 'a/b': '2' }), /key "a\/b" is given twice/);
+});
+
+test('however keys are nested, they come out as they went in', () => {
+  const name = fc.stringMatching(/^[a-z.-]{1,4}$/);
+  const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
+  const keys = fc.uniqueArray(fc.tuple(path, fc.string()), { selector: ([key]) => key });
+  fc.assert(
+    fc.property(keys, fc.infiniteStream(fc.boolean()), (keys, coin) => {
+      const values = new Set(keys.map(([key]) => key));
+      const tree: Record<string, unknown> = Object.create(null);
+      for (const [key, value] of keys) {
+        let node = tree;
+        let rest = key;
+        // A folder of the name of a key can only be written as a path.
+        for (let at = rest.indexOf('/'); at > 0 && coin.next().value; at = rest.indexOf('/')) {
+          const folder = rest.slice(0, at);
+          if (values.has(key.slice(0, key.length - rest.length) + folder)) break;
+          node[folder] ??= Object.create(null);
+          node = node[folder] as Record<string, unknown>;
+          rest = rest.slice(at + 1);
+        }
+        node[rest] = value;
+      }
+      assert.deepEqual(Object.fromEntries(flatten(tree)), Object.fromEntries(keys));
+    }),
+  );
+});
+
+test('numbers keep their digits', async () => {
+  const json = await parseFileText(
+    'kv.json',
+    '{"kv": {"version": 1.10, "id": 12345678901234567890, "n": 5}}',
+  );
+  assert.deepEqual(Object.fromEntries(readFileData(json).kv), {
+    version: '1.10',
+    id: '12345678901234567890',
+    n: '5',
+  });
+  const yaml = await parseFileText(
+    'kv.yaml',
+    'kv:\n  version: 1.10\n  id: 12345678901234567890\n  mode: 0640\n  on: true\n',
+  );
+  assert.deepEqual(Object.fromEntries(readFileData(yaml).kv), {
+    version: '1.10',
+    id: '12345678901234567890',
+    mode: '0640',
+    on: 'true',
+  });
+});
+
+test('a broken file is told with its line, and without what is in it', async () => {
+  await assert.rejects(parseFileText('kv.json', '{\n  "kv": {,}\n}'), /line 2/);
+  await assert.rejects(parseFileText('kv.yml', 'kv:\n  a: "secret\n'), (error: Error) => {
+    assert.match(error.message, /at line \d/);
+    assert.doesNotMatch(error.message, /secret/);
+    return true;
+  });
+});
+
+test('what is not the shape of a source file is named', () => {
+  const cases: [unknown, RegExp][] = [
+    [[], /expected the file to be an object, got a list/],
+    [{ keys: {} }, /expected kv, services or nodes, got "keys"/],
+    [{ kv: 'x' }, /expected kv to be an object, got text/],
+    [{ services: { web: {} } }, /expected services.web to be a list of instances, got an object/],
+    [{ services: { web: [{ Adress: 'x' }] } }, /services.web\[0\].*"Adress"/],
+    [{ services: { web: [{ Port: '80' }] } }, /expected services.web\[0\].Port to be a number, got text/],
+    [{ services: { web: [{ Tags: 'a' }] } }, /expected services.web\[0\].Tags to be a list, got text/],
+  ];
+  for (const [content, message] of cases) assert.throws(() => readFileData(content), message);
+  assert.equal(readFileData(null).kv.size, 0);
+});
+
+test('keys, folders and services are answered as Consul would', () => {
+  const data = readFileData({
+    kv: { app: { rate: '10', peers: { a: '1', b: '2' } }, apple: '3' },
+    services: {
+      web: [
+        { Address: '10.0.0.2', Port: 80, Tags: ['v2', 'a'], Node: 'n2', Datacenter: 'eu' },
+        { Address: '10.0.0.1', Port: 80, Tags: ['v1'], Node: 'n1' },
+        { Address: '10.0.0.3', Status: 'critical', Node: 'n0' },
+      ],
+    },
+  });
+  assert.equal(answerFromFile(data, query('key', 'app/rate'))?.Value, '10');
+  assert.equal(answerFromFile(data, query('key', 'app')), null);
+  const found = answerFromFile(data, query('prefix', 'app/'));
+  assert.deepEqual(
+    found?.map(({ Key, Path }) => [Key, Path]),
+    [
+      ['peers/a', 'app/peers/a'],
+      ['peers/b', 'app/peers/b'],
+      ['rate', 'app/rate'],
+    ],
+  );
+  const addresses = (params: Query['params']) =>
+    answerFromFile(data, query('service', 'web', { status: 'passing', ...params }))?.map(
+      ({ Address }) => Address,
+    ) ?? null;
+  assert.deepEqual(addresses({}), ['10.0.0.1', '10.0.0.2']);
+  assert.deepEqual(addresses({ tag: 'v2' }), ['10.0.0.2']);
+  assert.deepEqual(addresses({ dc: 'us' }), ['10.0.0.1']);
+  assert.deepEqual(addresses({ status: 'any' }), ['10.0.0.3', '10.0.0.1', '10.0.0.2']);
+  assert.equal(addresses({ tag: 'v9' }), null);
+  assert.throws(() => addresses({ filter: 'Service.Port == 80' }), /only Consul can evaluate/);
+});

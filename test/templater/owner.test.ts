@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { idIn, lookUpOwner, parseOwner } from '../../src/templater/owner.ts';
+import { tempDir, writeFiles } from '../tree.ts';
+
+test('user, user:group, :group, and nothing else', () => {
+  assert.deepEqual(parseOwner('app'), { user: 'app', group: undefined });
+  assert.deepEqual(parseOwner('app:www-data'), { user: 'app', group: 'www-data' });
+  assert.deepEqual(parseOwner(':0'), { user: undefined, group: '0' });
+  for (const text of ['', ':', 'a:', 'a b', 'a:b:c', '/etc']) assert.equal(parseOwner(text), undefined, text);
+});
+
+test('names are looked up in passwd and group, numbers are taken as they are', async (t) => {
+  const passwd = 'root:x:0:0:root:/root:/bin/sh\n# app:x:9:9\napp:x:1000:100::/:\nbroken:x\n';
+  const directory = writeFiles(tempDir(t), { passwd, group: 'www:x:33:\n' });
+  const files = { passwd: join(directory, 'passwd'), group: join(directory, 'group') };
+  assert.deepEqual(await lookUpOwner({ user: 'app', group: 'www' }, files), { uid: 1000, gid: 33 });
+  assert.deepEqual(await lookUpOwner({ user: '7', group: undefined }, files), { uid: 7, gid: undefined });
+  assert.equal(idIn(passwd, 'broken'), undefined);
+  await assert.rejects(
+    lookUpOwner({ user: 'ap', group: undefined }, files),
+    /cannot find the user "ap": it is not in/,
+  );
+  const none = { passwd: join(directory, 'none'), group: files.group };
+  await assert.rejects(lookUpOwner({ user: 'app', group: undefined }, none), /no such file or directory/);
+});
