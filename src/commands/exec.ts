@@ -15,6 +15,8 @@ export function execInForeground(argv: readonly string[], native: Native | undef
   const [name = ''] = argv;
   const path = find(name, process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin');
   if (typeof path === 'number') return path;
+  // Node ignores SIGPIPE, and what is ignored stays so across execve; what is caught becomes the default again.
+  process.on('SIGPIPE', () => {});
   native?.ownGroup();
   native?.foreground(0, process.pid);
   process.execve?.(path, [...argv], process.env as Record<string, string>);
