@@ -1,6 +1,6 @@
 /** Real trees for tests: a scandir made from a map of files, the built bundle run on it, its events read as they come. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -214,14 +214,18 @@ export function number(signal: NodeJS.Signals): number {
   return constants.signals[signal];
 }
 
-/** State and parent of every process that /proc shows. */
+/** State, parent and command of every process that /proc shows. */
 export function processes(): { pid: number; ppid: number; state: string; command: string }[] {
-  const { stdout } = spawnSync('ps', ['-eo', 'pid=,ppid=,state=,args='], { encoding: 'utf8' });
-  return stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => {
-      const [, pid, ppid, state = '', command = ''] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
-      return { pid: Number(pid), ppid: Number(ppid), state, command };
-    });
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) return [];
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+      const [state = '', ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
+      return [{ pid, ppid: Number(ppid), state, command }];
+    } catch {
+      return []; // It ended while we looked.
+    }
+  });
 }

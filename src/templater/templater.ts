@@ -8,8 +8,8 @@ import { placeAll } from './place.ts';
 import { createSchedule, type Wait } from './schedule.ts';
 import type { Source } from './source/source.ts';
 import { createSubscriptions } from './subscriptions.ts';
-import { createTemplateWatch } from './template-watch.ts';
-import { readTemplates } from './templates.ts';
+import { isTemplate, readTemplates } from './templates.ts';
+import { createWatch } from './watch.ts';
 import { removeLeftovers } from './write.ts';
 
 export interface TemplaterOptions {
@@ -81,7 +81,9 @@ export function createTemplater(options: TemplaterOptions): Templater {
     board.forget();
     rescan();
   };
-  const watch = createTemplateWatch(log, rescan);
+  const watch = createWatch(rescan, (directory, error) =>
+    log.warn('could not watch', { directory, cause: causeOf(error) }),
+  );
 
   /** Jobs outlive a change of their template: until it renders, the file of the one before is what is in place. */
   const read = async (): Promise<void> => {
@@ -108,7 +110,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
       else if (template.settings && !old) await removeLeftovers(template.settings.dest);
     }
     for (const job of before.values()) forget(job);
-    if (!once) watch.follow(found.directories);
+    if (!once) watch.follow(new Map(found.directories.map((directory) => [directory, isTemplate])));
   };
 
   const forget = (job: Job): void => {
@@ -184,7 +186,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
       } finally {
         for (const job of jobs.values()) forget(job);
         subscriptions.keep(new Map());
-        await watch.stop();
+        watch.stop();
       }
       return code ?? EXIT.yes;
     },

@@ -1,38 +1,89 @@
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { FSWatcher } from 'chokidar';
+import type { Ms } from '../core/duration.ts';
+
+/** From the first event to the look: programs do several things to a file within a moment. */
+const SETTLE: Ms = 20;
+
+/** Watches directories for changes of certain names in them. */
+export interface Watch {
+  /**
+   * Watches exactly these from now on: directory → which of its names count. For a directory that is not there its nearest
+   * parent is watched. To be called again after each change, since directories come and go.
+   */
+  follow(wanted: ReadonlyMap<string, (name: string) => boolean>): void;
+  stop(): void;
+}
 
 /**
- * From the last event to the look. Longer than the 50 ms for which chokidar swallows further changes of a file after one
- * that it has told: what it swallows has then happened before the look.
+ * Watches directories, not files: an editor and a Kubernetes config map both put another file in the place of the first.
+ *
+ * This is fs.watch and not chokidar, which swallows a second change within 50 ms of the first, and can miss a
+ * directory that is made while it starts; here a look always follows the last event, and the beginning of each watch.
+ * @param changed called after there were changes, and after a watch has begun: what came before it went unseen
+ * @param failed told when the system refuses to watch, such as at inotify's limit
  */
-const SETTLE_MS = 60;
-
-/**
- * Calls `changed` after files have been written, replaced, removed or added. Watches the directories, not the files:
- * an editor and a Kubernetes config map both put another file in the place of the first.
- * @param wanted directory → which of its names count
- * @param failed told when the system refuses to watch (inotify's limit); what is watched already stays so
- */
-export async function watchFiles(
-  wanted: ReadonlyMap<string, (name: string) => boolean>,
-  changed: () => void,
-  failed: (error: unknown) => void,
-): Promise<() => Promise<void>> {
-  const { watch } = await import('chokidar');
+export function createWatch(changed: () => void, failed: (directory: string, error: unknown) => void): Watch {
+  /** By directory and inode: a directory of the same name may be another one. */
+  const watchers = new Map<string, FSWatcher>();
   let timer: NodeJS.Timeout | undefined;
-  const watcher: FSWatcher = watch([...wanted.keys()], {
-    depth: 0,
-    ignoreInitial: true,
-    ignored: (path) => !wanted.has(path) && wanted.get(dirname(path))?.(basename(path)) === false,
-  });
-  watcher.on('all', () => {
-    clearTimeout(timer);
-    timer = setTimeout(changed, SETTLE_MS);
-  });
-  watcher.on('error', failed);
-  await new Promise((resolve) => watcher.once('ready', () => resolve(undefined)));
-  return async () => {
-    clearTimeout(timer);
-    await watcher.close();
+
+  // Not restarted by further events: what is written without a pause is looked at all the same.
+  const soon = (): void => {
+    if (timer) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      changed();
+    }, SETTLE);
   };
+
+  const open = (directory: string, counts: (name: string) => boolean): FSWatcher | undefined => {
+    try {
+      const watcher = watch(directory, (_event, name) => {
+        // Its own name: the directory itself was moved or removed.
+        if (name === null || name === basename(directory) || counts(name)) soon();
+      });
+      watcher.on('error', (error) => failed(directory, error));
+      soon();
+      return watcher;
+    } catch (error) {
+      failed(directory, error);
+      return undefined;
+    }
+  };
+
+  return {
+    follow(wanted) {
+      const kept = new Set<string>();
+      for (const [path, counts] of wanted) {
+        const { directory, inode, below } = nearest(path);
+        const key = `${inode} ${directory}`;
+        kept.add(key);
+        if (watchers.has(key)) continue;
+        const watcher = open(directory, below === undefined ? counts : (name) => name === below);
+        if (watcher) watchers.set(key, watcher);
+      }
+      for (const [key, watcher] of watchers) {
+        if (kept.has(key)) continue;
+        watchers.delete(key);
+        watcher.close();
+      }
+    },
+    stop() {
+      clearTimeout(timer);
+      for (const watcher of watchers.values()) watcher.close();
+      watchers.clear();
+    },
+  };
+}
+
+/** The directory, or its nearest parent that is there; `below` is then the name in it that leads to the directory. */
+function nearest(path: string): { directory: string; inode: number; below: string | undefined } {
+  let below: string | undefined;
+  for (let directory = path; ; directory = dirname(directory)) {
+    const stat = statSync(directory, { throwIfNoEntry: false });
+    if (stat?.isDirectory() || directory === dirname(directory))
+      return { directory, inode: stat?.ino ?? 0, below };
+    below = basename(directory);
+  }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UserError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -22,21 +23,24 @@ export interface Wishes {
 }
 
 /**
- * Decides on the source. What was asked for by name wins; else Consul's variables (CONSUL_HTTP_ADDR, CONSUL); else
- * SUPERVISE_SOURCE_DEFAULT, with which an image names a file to use until it is given a Consul.
+ * Decides on the source. What was asked for by name wins; else Consul's variables (CONSUL_HTTP_ADDR, CONSUL); else a file
+ * beside the tree's hooks, `.supervise/kv.json` (or .yaml, .yml): the default for laptops, tests and CI.
  * @throws UserError when what names it cannot be read
  */
 export function chooseSource({ source, consulAddr, env, scandir }: Wishes): Choice {
   if (source) return parseSource(source, scandir);
   const address = consulAddr || env['CONSUL_HTTP_ADDR'] || env['CONSUL'];
   if (address) return { kind: 'consul', address };
-  const fallback = env['SUPERVISE_SOURCE_DEFAULT'];
-  if (fallback) return parseSource(fallback, scandir);
+  const embedded = EMBEDDED.map((name) => resolve(scandir, name)).find((path) => existsSync(path));
+  if (embedded) return { kind: 'file', path: embedded };
   const error = new UserError('cannot find a source of values: neither Consul nor a file is named', {
-    hint: 'set CONSUL_HTTP_ADDR=127.0.0.1:8500, or SUPERVISE_SOURCE=file:kv.json',
+    hint: 'set CONSUL_HTTP_ADDR=127.0.0.1:8500, or SUPERVISE_SOURCE=file:PATH, or add .supervise/kv.json',
   });
   return { kind: 'none', error };
 }
+
+/** The file source that is taken when nothing names another, in a scandir. */
+const EMBEDDED = ['.supervise/kv.json', '.supervise/kv.yaml', '.supervise/kv.yml'];
 
 /** Opens what was chosen; only the code of that source is loaded. */
 export async function openSource(

@@ -23,7 +23,7 @@ export interface ConsulSourceOptions {
 /** As consul-template has it: long enough to be idle, short enough to notice within a minute that the peer is gone. */
 const WAIT: Ms = 60_000;
 /** With more queries than connections each holds one only this long, so that all have their turn. */
-const WAIT_IN_TURNS: Ms = 2000;
+const WAIT_IN_TURNS: Ms = 1000;
 const LIMIT: Ms = 30_000;
 /** On top of the wait, to which Consul itself adds up to a sixteenth. */
 const MARGIN: Ms = 5000;

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { watchFiles } from '../watch.ts';
+import { createWatch } from '../watch.ts';
 import { answerFromFile, type FileData, readFileData } from './file-data.ts';
 import { parseFileText } from './file-text.ts';
 import { describeQuery, type Query } from './query.ts';
@@ -66,19 +66,18 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
   };
 
   // One reading at a time, in order: of two at once the older could finish last.
-  let reading = read();
+  let reading: Promise<void> = Promise.resolve();
   const reread = (): void => {
+    watch.follow(new Map([[dirname(file), isOurs]]));
     reading = reading.then(() => (stopped ? undefined : read()));
   };
-  await reading;
   // A config map's files are links through `..data`; its change is the file's.
-  const wanted = (name: string): boolean => name === basename(file) || name.startsWith('..');
-  const complain = (error: unknown): void => log.warn('could not watch', { file, cause: causeOf(error) });
-  // Not awaited: the first render need not wait for the watcher to load.
-  const watching = watchFiles(new Map([[dirname(file), wanted]]), reread, complain).then((close) => {
-    reread(); // What was written between the first reading and the watch.
-    return close;
-  }, complain);
+  const isOurs = (name: string): boolean => name === basename(file) || name.startsWith('..');
+  const watch = createWatch(reread, (directory, error) =>
+    log.warn('could not watch', { directory, cause: causeOf(error) }),
+  );
+  reread();
+  await reading;
 
   return {
     name,
@@ -95,7 +94,7 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
     },
     async stop() {
       stopped = true;
-      await (await watching)?.();
+      watch.stop();
       await reading;
     },
   };
