@@ -19,16 +19,36 @@ export interface OptionSpec {
 
 /** Each option has an environment variable, `--stop-timeout` ↔ `SUPERVISE_STOP_TIMEOUT`; the flag wins. */
 export const OPTIONS = {
-  'stop-timeout': { value: 'TIME', default: '9s', help: 'ceiling of the whole stop: services, finish scripts, hooks' },
+  'stop-timeout': {
+    value: 'TIME',
+    default: '9s',
+    help: 'ceiling of the whole stop: services, finish scripts, hooks',
+  },
   'hook-timeout': { value: 'TIME', default: '10s', help: 'ceiling of a hook in .supervise/' },
   'exit-map': { value: 'N=M,…', default: 'none', help: 'exit with M where it would be N: 143=0' },
-  rewrite: { value: 'SIG:SIG,…', default: 'none', help: 'take one signal for another: TERM:QUIT; TERM:0 drops it' },
+  rewrite: {
+    value: 'SIG:SIG,…',
+    default: 'none',
+    help: 'take one signal for another: TERM:QUIT; TERM:0 drops it',
+  },
   watch: { default: 'on if stdout is a terminal', help: 'rescan as soon as the services directory changes' },
-  source: { value: 'SOURCE', default: 'Consul, if its address is set', help: 'values for templates: file:PATH or consul:HOST:PORT' },
+  source: {
+    value: 'SOURCE',
+    default: 'Consul, if its address is set',
+    help: 'values for templates: file:PATH or consul:HOST:PORT',
+  },
   wait: { value: 'MIN:MAX', default: '100ms:2s', help: 'collect changes of values for this long' },
   socket: { value: 'PATH', default: 'see help control', help: 'the control socket' },
-  'log-format': { value: 'text|json', default: 'text on a terminal, else json', help: 'our own lines, on stderr' },
-  'log-level': { value: 'LEVEL', default: 'info', help: `least level of our own lines: ${LEVELS.join(', ')}` },
+  'log-format': {
+    value: 'text|json',
+    default: 'text on a terminal, else json',
+    help: 'our own lines, on stderr',
+  },
+  'log-level': {
+    value: 'LEVEL',
+    default: 'info',
+    help: `least level of our own lines: ${LEVELS.join(', ')}`,
+  },
   json: { default: 'off', help: 'print JSON' },
 } as const satisfies Record<string, OptionSpec>;
 export type OptionName = keyof typeof OPTIONS;
@@ -47,14 +67,40 @@ export const COMMANDS = {
   run: {
     usage: '[options] [scandir] [-- command args…]',
     help: 'run the tree: every service of the directory, and the main command beside them',
-    options: ['stop-timeout', 'hook-timeout', 'exit-map', 'rewrite', 'watch', 'source', 'wait', 'socket', 'log-format', 'log-level'],
+    options: [
+      'stop-timeout',
+      'hook-timeout',
+      'exit-map',
+      'rewrite',
+      'watch',
+      'source',
+      'wait',
+      'socket',
+      'log-format',
+      'log-level',
+    ],
     words: [0, 1],
   },
-  status: { usage: 'status [service…] [--json]', help: 'what is wanted, what is, and why', options: ['json', 'socket'], words: [0, MANY] },
+  status: {
+    usage: 'status [service…] [--json]',
+    help: 'what is wanted, what is, and why',
+    options: ['json', 'socket'],
+    words: [0, MANY],
+  },
   up: { usage: 'up <service…>', help: 'start', options: ['socket'], words: [1, MANY] },
-  down: { usage: 'down <service…>', help: 'stop, and do not start again', options: ['socket'], words: [1, MANY] },
+  down: {
+    usage: 'down <service…>',
+    help: 'stop, and do not start again',
+    options: ['socket'],
+    words: [1, MANY],
+  },
   restart: { usage: 'restart <service…>', help: 'stop and start', options: ['socket'], words: [1, MANY] },
-  reload: { usage: 'reload <service…>', help: 'send the reload-signal (SIGHUP)', options: ['socket'], words: [1, MANY] },
+  reload: {
+    usage: 'reload <service…>',
+    help: 'send the reload-signal (SIGHUP)',
+    options: ['socket'],
+    words: [1, MANY],
+  },
   check: {
     usage: 'check [service…]',
     help: 'exit 0 only if all that should be up is up and ready (HEALTHCHECK)',
@@ -70,7 +116,12 @@ export const COMMANDS = {
     words: [0, MANY],
   },
   version: { usage: '--version', help: 'print the version', options: [], words: [0, 0] },
-  help: { usage: 'help [topic]', help: 'this text, or one topic: a verb, services, control, exit-codes', options: [], words: [0, 1] },
+  help: {
+    usage: 'help [topic]',
+    help: 'this text, or one topic: a verb, services, control, exit-codes',
+    options: [],
+    words: [0, 1],
+  },
 } as const satisfies Record<string, CommandSpec>;
 export type CommandName = keyof typeof COMMANDS;
 
@@ -134,7 +185,11 @@ export function envName(option: string): string {
 type Given = (name: OptionName) => string | boolean | undefined;
 
 function readOptions(given: Given): Options {
-  const text = <T>(name: OptionName, expected: string, read: (text: string) => T | undefined): T | undefined => {
+  const text = <T>(
+    name: OptionName,
+    expected: string,
+    read: (text: string) => T | undefined,
+  ): T | undefined => {
     const value = given(name);
     if (typeof value !== 'string') return undefined;
     const result = read(value);
@@ -168,14 +223,23 @@ const EMPTY: Omit<Invocation, 'command'> = {
   rest: [],
 };
 
-function parseFlags(argv: readonly string[]): { values: Record<string, string | boolean>; positionals: string[] } {
+function parseFlags(argv: readonly string[]): {
+  values: Record<string, string | boolean>;
+  positionals: string[];
+} {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = {
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean' },
   };
-  for (const [name, spec] of Object.entries(OPTIONS)) options[name] = { type: 'value' in spec ? 'string' : 'boolean' };
+  for (const [name, spec] of Object.entries(OPTIONS))
+    options[name] = { type: 'value' in spec ? 'string' : 'boolean' };
   try {
-    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true, allowNegative: true });
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options,
+      allowPositionals: true,
+      allowNegative: true,
+    });
     return { values: values as Record<string, string | boolean>, positionals };
   } catch (error) {
     throw badFlag(error, Object.keys(options));
@@ -193,15 +257,21 @@ function badFlag(error: unknown, known: readonly string[]): UserError {
   });
 }
 
-function checkWords(command: CommandName, words: readonly string[], main: readonly string[] | undefined): void {
+function checkWords(
+  command: CommandName,
+  words: readonly string[],
+  main: readonly string[] | undefined,
+): void {
   const { usage, words: range } = COMMANDS[command];
   const hint = `supervise ${usage}`;
-  if (words.length < range[0]) throw new UserError(`cannot ${command}: expected the name of a service`, { hint });
+  if (words.length < range[0])
+    throw new UserError(`cannot ${command}: expected the name of a service`, { hint });
   if (words.length > range[1])
     throw new UserError(`cannot ${command}: unexpected "${words[range[1]]}"`, {
       hint: command === 'run' ? `${hint}\n  a main command goes behind --` : hint,
     });
-  if (main && command !== 'run') throw new UserError(`cannot ${command}: it takes no command behind --`, { hint });
+  if (main && command !== 'run')
+    throw new UserError(`cannot ${command}: it takes no command behind --`, { hint });
   if (main?.length === 0) throw new UserError('cannot run: expected a command behind --', { hint });
 }
 

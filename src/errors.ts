@@ -26,7 +26,8 @@ export class UserError extends Error {
 
 /** The message as people read it: the error, and its hint on a line of its own. */
 export function describe(error: unknown): string {
-  if (error instanceof UserError) return error.hint ? `${error.message}\n  hint: ${error.hint}` : error.message;
+  if (error instanceof UserError)
+    return error.hint ? `${error.message}\n  hint: ${error.hint}` : error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { actionFor, type Action, decodeReport, encode, MAX_LINE, type Report } from './core/link.ts';
+import { type Action, actionFor, decodeReport, encode, MAX_LINE, type Report } from './core/link.ts';
 import type { Log } from './log.ts';
 
 /** Where the templater's values come from, as it last said. */
@@ -23,7 +23,11 @@ export class Gate {
    * @param opened a service has all its files for the first time
    * @param changed a service's files have other content than it was given before
    */
-  constructor(log: Log, opened: (service: string) => void, changed: (service: string, action: Action) => void) {
+  constructor(
+    log: Log,
+    opened: (service: string) => void,
+    changed: (service: string, action: Action) => void,
+  ) {
     this.#log = log;
     this.#opened = opened;
     this.#changed = changed;
@@ -79,7 +83,10 @@ export class Gate {
     this.#missing.delete(service);
     const before = this.#applied.get(service);
     this.#applied.set(service, new Map(files.map((file) => [file.dest, file.digest])));
-    if (!before) return this.#opened(service);
+    if (!before) {
+      this.#opened(service);
+      return;
+    }
     const action = actionFor(before, files);
     if (action) this.#changed(service, action);
   }

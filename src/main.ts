@@ -44,7 +44,9 @@ const self = realpathSync(process.argv[1] ?? process.execPath);
 function findNative() {
   const here = dirname(self);
   const found = loadNative([here, join(here, 'os/native/prebuilt')]);
-  return 'native' in found ? { native: found.native, cause: undefined } : { native: undefined, cause: found.cause };
+  return 'native' in found
+    ? { native: found.native, cause: undefined }
+    : { native: undefined, cause: found.cause };
 }
 
 main(process.argv.slice(2)).then(

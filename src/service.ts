@@ -1,12 +1,22 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { type Death, type Effect, type Event, isAlive, newService, type Service, step, type Verdict, verdict } from './core/lifecycle.ts';
+import {
+  type Death,
+  type Effect,
+  type Event,
+  isAlive,
+  newService,
+  type Service,
+  step,
+  type Verdict,
+  verdict,
+} from './core/lifecycle.ts';
 import { MAIN_COMMAND, type ServiceConfig } from './core/servicedir.ts';
 import { endName, signalName } from './core/signals.ts';
 import { describe } from './errors.ts';
 import type { Log } from './log.ts';
 import { Alarm, now } from './os/clock.ts';
-import { killGroup, ours, send, type SpawnSpec, startProcess } from './os/spawn.ts';
+import { killGroup, ours, type SpawnSpec, send, startProcess } from './os/spawn.ts';
 
 /** What a service tells the tree. None of these may throw. */
 export interface ServiceListener {
@@ -131,31 +141,42 @@ export class ServiceRunner {
     const delayMs = after.to === 'restart' ? Math.round(after.delayMs) : undefined;
     const crashes = death.kind === 'crash' ? next.crashes : undefined;
     const level = death.kind === 'crash' ? 'warn' : 'info';
-    this.log[level](death.kind === 'crash' ? 'died' : 'ended', { ...fields, crashes, next: after.to, delayMs });
+    this.log[level](death.kind === 'crash' ? 'died' : 'ended', {
+      ...fields,
+      crashes,
+      next: after.to,
+      delayMs,
+    });
   }
 
   #perform(effect: Effect): void {
     this.log.debug('did', { effect: effect.do });
     switch (effect.do) {
       case 'run':
-        return this.#run();
+        this.#run();
+        break;
       case 'finish':
-        return this.#finish(effect.death);
+        this.#finish(effect.death);
+        break;
       case 'term':
         send(effect.pid, this.config.downSignal);
         // A stopped process (SIGSTOP, SIGTSTP) takes its signal only when it goes on.
         send(effect.pid, constants.signals.SIGCONT);
-        return;
+        break;
       case 'kill':
-        return killGroup(effect.pid);
+        killGroup(effect.pid);
+        break;
       case 'sweep':
         // A group outlives its leader, and so does its number, unless nobody was left and the number went to a new child.
-        if (!ours.has(effect.pgid) && send(-effect.pgid, constants.signals.SIGKILL)) this.log.debug('swept', { pgid: effect.pgid });
-        return;
+        if (!ours.has(effect.pgid) && send(-effect.pgid, constants.signals.SIGKILL))
+          this.log.debug('swept', { pgid: effect.pgid });
+        break;
       case 'crashed':
-        return this.#listener.crashed(this, effect.death, effect.next);
+        this.#listener.crashed(this, effect.death, effect.next);
+        break;
       case 'over':
-        return this.#listener.over(this, effect.death);
+        this.#listener.over(this, effect.death);
+        break;
     }
   }
 
@@ -215,7 +236,8 @@ export class ServiceRunner {
         },
         exited: (exitCode, exitSignal) => {
           const failed = exitSignal !== 0 || exitCode !== 0;
-          if (failed) this.log.debug('finish failed', { end: endName({ code: exitCode, signal: exitSignal }) });
+          if (failed)
+            this.log.debug('finish failed', { end: endName({ code: exitCode, signal: exitSignal }) });
           if (exitCode === 125 && exitSignal === 0) this.log.info('finish said: do not restart');
           this.send({ type: 'exited', code: exitSignal === 0 ? exitCode : 256, signal: exitSignal });
         },

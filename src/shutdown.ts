@@ -78,7 +78,9 @@ export class Shutdown {
     tree.stopping = true;
     this.#log.info('stopping the tree', { why, cause, withinMs: stopTimeout });
     for (const member of tree.members.values()) member.asked = undefined;
-    const dependencies = new Map([...tree.members].map(([name, { runner }]) => [name, runner.config.dependencies]));
+    const dependencies = new Map(
+      [...tree.members].map(([name, { runner }]) => [name, runner.config.dependencies]),
+    );
     this.#descents = longestDescents(dependencies, (name) => {
       const config = tree.members.get(name)?.runner.config;
       return config ? stopTime(config, stopTimeout) : 0;
@@ -207,13 +209,18 @@ export class Shutdown {
     });
     const left = this.#deadline - LAST_STEP - now();
     const args = [this.#why, soFar, this.#cause ?? ''];
-    const hook = left > 0 ? await hooks.run({ name: 'finish', args, env: {} }, Math.min(hooks.timeout, left)) : 0;
+    const hook =
+      left > 0 ? await hooks.run({ name: 'finish', args, env: {} }, Math.min(hooks.timeout, left)) : 0;
     if ((this.#phase as Phase) === 'done') return;
     const code = hook || soFar;
     const exitCode = exitMap.get(code) ?? code;
     this.#phase = 'done';
     this.#end.arm(undefined);
-    this.#log.info('stopped the tree', { why: this.#why, exitCode, tookMs: Math.round(now() - this.#startedAt) });
+    this.#log.info('stopped the tree', {
+      why: this.#why,
+      exitCode,
+      tookMs: Math.round(now() - this.#startedAt),
+    });
     done(exitCode);
   }
 

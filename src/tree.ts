@@ -1,8 +1,14 @@
-import type { Action } from './core/link.ts';
-import type { Death, Service, Verdict } from './core/lifecycle.ts';
-import { checkOrder, dependentsOf } from './core/order.ts';
 import type { StopReason } from './core/exit.ts';
-import { bareConfig, MAIN_COMMAND, parseServiceDir, type Problem, type ServiceConfig } from './core/servicedir.ts';
+import type { Death, Service, Verdict } from './core/lifecycle.ts';
+import type { Action } from './core/link.ts';
+import { checkOrder, dependentsOf } from './core/order.ts';
+import {
+  bareConfig,
+  MAIN_COMMAND,
+  type Problem,
+  parseServiceDir,
+  type ServiceConfig,
+} from './core/servicedir.ts';
 import { endName } from './core/signals.ts';
 import { didYouMean, EXIT, UserError } from './errors.ts';
 import { Gate } from './gate.ts';
@@ -79,16 +85,21 @@ export class Tree {
     const found = raw ? this.#read(raw) : [];
     if (command) {
       const config = { ...bareConfig(MAIN_COMMAND, command), restart: 'never' as const, essential: true };
-      const waitsFor = found.filter(({ config, problem }) => !config.down && !problem).map(({ config }) => config.name);
+      const waitsFor = found
+        .filter(({ config, problem }) => !config.down && !problem)
+        .map(({ config }) => config.name);
       found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined });
     }
     checkOrder(new Map(found.map(({ config }) => [config.name, config.dependencies])));
     const fatal = found.find(({ config, problem }) => config.essential && problem);
     if (fatal?.problem) throw toUserError(fatal.problem);
-    for (const { config, problem } of found) this.#add(config, problem, config.name === MAIN_COMMAND ? launcher : undefined);
+    for (const { config, problem } of found)
+      this.#add(config, problem, config.name === MAIN_COMMAND ? launcher : undefined);
     this.#relate();
     if (this.members.size === 0) this.#log.warn('found no services', { scandir });
-    const wanted = [...this.members.values()].filter(({ runner, problem }) => !runner.config.down && !problem);
+    const wanted = [...this.members.values()].filter(
+      ({ runner, problem }) => !runner.config.down && !problem,
+    );
     for (const member of wanted) member.asked = 'up';
     for (const member of wanted) this.#advance(member.runner.name);
   }
@@ -107,7 +118,14 @@ export class Tree {
     checkOrder(
       new Map([
         ...found.map(({ config }) => [config.name, config.dependencies] as const),
-        ...(command ? [[MAIN_COMMAND, command.dependencies.filter((name) => found.some(({ config }) => config.name === name))] as const] : []),
+        ...(command
+          ? [
+              [
+                MAIN_COMMAND,
+                command.dependencies.filter((name) => found.some(({ config }) => config.name === name)),
+              ] as const,
+            ]
+          : []),
       ]),
     );
     hooks.directory = raw.hooks;
@@ -139,7 +157,10 @@ export class Tree {
     this.#relate();
     this.gate.rescan();
     for (const member of this.members.values()) if (member.asked) this.#advance(member.runner.name);
-    this.#log.info('rescanned', Object.fromEntries(Object.entries(result).filter(([, names]) => names.length > 0)));
+    this.#log.info(
+      'rescanned',
+      Object.fromEntries(Object.entries(result).filter(([, names]) => names.length > 0)),
+    );
     return result;
   }
 
@@ -147,7 +168,8 @@ export class Tree {
   up(name: string, once = false): void {
     const member = this.find(name);
     if (member.problem) throw toUserError(member.problem);
-    if (this.stopping) throw new UserError(`cannot start "${name}": the tree is stopping`, { exitCode: EXIT.no });
+    if (this.stopping)
+      throw new UserError(`cannot start "${name}": the tree is stopping`, { exitCode: EXIT.no });
     member.asked = once ? 'once' : 'up';
     this.#advance(name);
   }
@@ -161,8 +183,12 @@ export class Tree {
 
   restart(name: string): void {
     const member = this.find(name);
-    if (member.runner.isSettled) return this.up(name);
-    if (this.stopping) throw new UserError(`cannot restart "${name}": the tree is stopping`, { exitCode: EXIT.no });
+    if (member.runner.isSettled) {
+      this.up(name);
+      return;
+    }
+    if (this.stopping)
+      throw new UserError(`cannot restart "${name}": the tree is stopping`, { exitCode: EXIT.no });
     member.runner.send({ type: 'restart' });
   }
 
@@ -337,4 +363,3 @@ function joinProblems(problems: readonly Problem[]): Problem | undefined {
 function toUserError({ message, hint }: Problem): UserError {
   return new UserError(message, hint ? { hint } : {});
 }
-

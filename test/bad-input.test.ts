@@ -8,16 +8,25 @@ import { type Files, runTree, SLEEPER, startBundle, startTree, writeFiles } from
 test('a missing scandir: 100', async (t) => {
   const tree = startBundle(t, ['./no-such-dir']);
   assert.equal((await tree.ended).code, 100);
-  assert.match(tree.noise, /^supervise: cannot read the services directory .*no-such-dir: no such file or directory \(ENOENT\)\n {2}hint: name one/);
+  assert.match(
+    tree.noise,
+    /^supervise: cannot read the services directory .*no-such-dir: no such file or directory \(ENOENT\)\n {2}hint: name one/,
+  );
 });
 
 test('no scandir and no command: 100; a scandir that is a file: 100', async (t) => {
   const none = startBundle(t, []);
   assert.equal((await none.ended).code, 100);
-  assert.match(none.noise, /^supervise: cannot find a services directory: there is no .\/services.d and no \/etc\/services.d\n/);
+  assert.match(
+    none.noise,
+    /^supervise: cannot find a services directory: there is no .\/services.d and no \/etc\/services.d\n/,
+  );
   const file = startBundle(t, ['/etc/passwd']);
   assert.equal((await file.ended).code, 100);
-  assert.match(file.noise, /cannot read the services directory \/etc\/passwd: a part of the path is not a directory/);
+  assert.match(
+    file.noise,
+    /cannot read the services directory \/etc\/passwd: a part of the path is not a directory/,
+  );
 });
 
 test('an empty scandir runs, and says that it found nothing', async (t) => {
@@ -29,18 +38,69 @@ test('an empty scandir runs, and says that it found nothing', async (t) => {
 
 /** Files of the service `bad` → its complaint and hint. `DIR` stands for its directory. */
 const BROKEN: [what: string, files: Files, message: string, hint?: string][] = [
-  ['run missing', { 'bad/data/x': '' }, 'cannot start "bad": DIR has no run', 'add an executable DIR/run, or remove the directory'],
-  ['run not executable', { 'bad/run': 'exec true\n' }, 'cannot start "bad": ./run is not executable', 'chmod +x DIR/run'],
-  ['a bad duration', { 'bad/run': SLEEPER, 'bad/timeout-kill': 'soon' }, 'cannot read DIR/timeout-kill: expected a time such as 5s, got "soon"'],
-  ['a negative duration', { 'bad/run': SLEEPER, 'bad/timeout-finish': '-1' }, 'cannot read DIR/timeout-finish: expected a time such as 5s, got "-1"'],
-  ['no number', { 'bad/run': SLEEPER, 'bad/restart-limit': 'three' }, 'cannot read DIR/restart-limit: expected a whole number from 1, got "three"'],
-  ['a descriptor in use', { 'bad/run': SLEEPER, 'bad/notification-fd': '1' }, 'cannot read DIR/notification-fd: expected a descriptor number from 3 to 255, got "1"'],
-  ['an unknown signal', { 'bad/run': SLEEPER, 'bad/down-signal': 'SIGSTOPP' }, 'cannot read DIR/down-signal: expected a signal such as SIGTERM or 15, got "SIGSTOPP"'],
-  ['delays in the wrong order', { 'bad/run': SLEEPER, 'bad/restart-delay': '30s 1s' }, 'cannot read DIR/restart-delay: expected one or two times such as "1s 30s", the least first, got "30s 1s"'],
-  ['a setting that is a directory', { 'bad/run': SLEEPER, 'bad/timeout-kill/x': '' }, 'cannot read DIR/timeout-kill: it is a directory (EISDIR)'],
-  ['finish not executable', { 'bad/run': SLEEPER, 'bad/finish': 'true\n' }, 'cannot use DIR/finish: ./finish is not executable', 'chmod +x DIR/finish'],
-  ['a type that is not known yet', { 'bad/run': SLEEPER, 'bad/type': 'oneshot' }, 'cannot read DIR/type: expected longrun, got "oneshot"'],
-  ['what this version does not do', { 'bad/run': SLEEPER, 'bad/user': 'nobody' }, 'cannot use DIR/user: this version of supervise does not know it'],
+  [
+    'run missing',
+    { 'bad/data/x': '' },
+    'cannot start "bad": DIR has no run',
+    'add an executable DIR/run, or remove the directory',
+  ],
+  [
+    'run not executable',
+    { 'bad/run': 'exec true\n' },
+    'cannot start "bad": ./run is not executable',
+    'chmod +x DIR/run',
+  ],
+  [
+    'a bad duration',
+    { 'bad/run': SLEEPER, 'bad/timeout-kill': 'soon' },
+    'cannot read DIR/timeout-kill: expected a time such as 5s, got "soon"',
+  ],
+  [
+    'a negative duration',
+    { 'bad/run': SLEEPER, 'bad/timeout-finish': '-1' },
+    'cannot read DIR/timeout-finish: expected a time such as 5s, got "-1"',
+  ],
+  [
+    'no number',
+    { 'bad/run': SLEEPER, 'bad/restart-limit': 'three' },
+    'cannot read DIR/restart-limit: expected a whole number from 1, got "three"',
+  ],
+  [
+    'a descriptor in use',
+    { 'bad/run': SLEEPER, 'bad/notification-fd': '1' },
+    'cannot read DIR/notification-fd: expected a descriptor number from 3 to 255, got "1"',
+  ],
+  [
+    'an unknown signal',
+    { 'bad/run': SLEEPER, 'bad/down-signal': 'SIGSTOPP' },
+    'cannot read DIR/down-signal: expected a signal such as SIGTERM or 15, got "SIGSTOPP"',
+  ],
+  [
+    'delays in the wrong order',
+    { 'bad/run': SLEEPER, 'bad/restart-delay': '30s 1s' },
+    'cannot read DIR/restart-delay: expected one or two times such as "1s 30s", the least first, got "30s 1s"',
+  ],
+  [
+    'a setting that is a directory',
+    { 'bad/run': SLEEPER, 'bad/timeout-kill/x': '' },
+    'cannot read DIR/timeout-kill: it is a directory (EISDIR)',
+  ],
+  [
+    'finish not executable',
+    { 'bad/run': SLEEPER, 'bad/finish': 'true\n' },
+    'cannot use DIR/finish: ./finish is not executable',
+    'chmod +x DIR/finish',
+  ],
+  [
+    'a type that is not known yet',
+    { 'bad/run': SLEEPER, 'bad/type': 'oneshot' },
+    'cannot read DIR/type: expected longrun, got "oneshot"',
+  ],
+  [
+    'what this version does not do',
+    { 'bad/run': SLEEPER, 'bad/user': 'nobody' },
+    'cannot use DIR/user: this version of supervise does not know it',
+  ],
 ];
 
 for (const [what, files, message, hint] of BROKEN)
@@ -58,7 +118,11 @@ for (const [what, files, message, hint] of BROKEN)
   });
 
 test('run without a shebang, with CRLF, as a directory, as a dangling link', async (t) => {
-  const tree = startTree(t, { 'good/run': SLEEPER, 'good/down': '', 'gate/run': SLEEPER }, { args: ['--log-level', 'info'] });
+  const tree = startTree(
+    t,
+    { 'good/run': SLEEPER, 'good/down': '', 'gate/run': SLEEPER },
+    { args: ['--log-level', 'info'] },
+  );
   await tree.event('started', 'gate');
   writeFiles(tree.scandir, { 'plain/run': 'echo hello\n', 'crlf/run': '#!/bin/sh\r\nexec sleep 1\r\n' });
   chmodSync(join(tree.scandir, 'plain/run'), 0o755);
@@ -67,12 +131,17 @@ test('run without a shebang, with CRLF, as a directory, as a dangling link', asy
   symlinkSync('nowhere', join(tree.scandir, 'link/run'));
   tree.signal('SIGHUP');
   await tree.event('rescanned');
-  const hints = new Map(tree.events.filter(({ level }) => level === 'error').map((event) => [event.msg, event['hint']]));
+  const hints = new Map(
+    tree.events.filter(({ level }) => level === 'error').map((event) => [event.msg, event['hint']]),
+  );
   const at = (name: string): string => join(tree.scandir, name, 'run');
   assert.deepEqual(
     hints,
     new Map([
-      ['cannot start "crlf": ./run has Windows line ends (CRLF), so its interpreter is not found', `sed -i 's/\\r$//' ${at('crlf')}`],
+      [
+        'cannot start "crlf": ./run has Windows line ends (CRLF), so its interpreter is not found',
+        `sed -i 's/\\r$//' ${at('crlf')}`,
+      ],
       ['cannot start "folder": ./run is a directory', `make ${at('folder')} an executable file`],
       ['cannot start "link": ./run is a dangling link', `make ${at('link')} an executable file`],
       ['cannot start "plain": ./run has no shebang', `make #!/bin/sh the first line of ${at('plain')}`],
@@ -102,7 +171,12 @@ test('an unknown dependency and a cycle are refused before anything starts: 100'
 });
 
 test('a service that depends on a broken one waits, and says for what', async (t) => {
-  const tree = startTree(t, { 'web/run': SLEEPER, 'web/dependencies.d/db': '', 'db/timeout-kill': 'x', 'good/run': SLEEPER });
+  const tree = startTree(t, {
+    'web/run': SLEEPER,
+    'web/dependencies.d/db': '',
+    'db/timeout-kill': 'x',
+    'good/run': SLEEPER,
+  });
   await tree.event('started', 'good');
   assert.match(tree.control('check').stdout, /web: waits for db \(refused\)/);
   const waiting = await tree.event('still waiting', 'web');
@@ -113,7 +187,10 @@ test('a name that cannot be a service is told', async (t) => {
   const tree = startTree(t, { 'my service/run': SLEEPER, 'good/run': SLEEPER });
   await tree.event('started', 'good');
   const complaint = tree.events.find(({ level }) => level === 'error');
-  assert.equal(complaint?.msg, 'cannot use "my service" as a service: expected a name of letters, digits and ._@:+,=-');
+  assert.equal(
+    complaint?.msg,
+    'cannot use "my service" as a service: expected a name of letters, digits and ._@:+,=-',
+  );
 });
 
 test('hooks that are not executable, slow or failing are one warning, and delay nothing', async (t) => {
@@ -140,7 +217,10 @@ test('hooks that are not executable, slow or failing are one warning, and delay 
 
 test('wrong options: 100, with the words', async (t) => {
   const cases: [string[], RegExp][] = [
-    [['--stop-timeout', 'soon'], /cannot use --stop-timeout \(or SUPERVISE_STOP_TIMEOUT\): expected a time such as 5s, got "soon"/],
+    [
+      ['--stop-timeout', 'soon'],
+      /cannot use --stop-timeout \(or SUPERVISE_STOP_TIMEOUT\): expected a time such as 5s, got "soon"/,
+    ],
     [['--stopp-timeout=1s'], /no such option as --stopp-timeout \(did you mean --stop-timeout\?\)/],
     [['a', 'b'], /cannot run: unexpected "b"\n {2}hint: .*\n {2}a main command goes behind --/],
     [['--'], /cannot run: expected a command behind --/],

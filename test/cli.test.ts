@@ -8,7 +8,10 @@ const parse = (argv: string, env: NodeJS.ProcessEnv = {}): Invocation =>
   parseCommandLine(argv === '' ? [] : argv.split(' '), env);
 
 /** What is refused, as it is shown: the message, and its hint. */
-function refusal(argv: readonly string[], env: NodeJS.ProcessEnv = {}): { message: string; hint: string | undefined } {
+function refusal(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): { message: string; hint: string | undefined } {
   try {
     parseCommandLine(argv, env);
   } catch (error) {
@@ -43,9 +46,27 @@ const VALUES: [keyof typeof OPTIONS, string, Partial<Options>][] = [
   ['stop-timeout', '0', { stopTimeout: 0 }],
   ['stop-timeout', '1500', { stopTimeout: 1500 }],
   ['hook-timeout', '1m', { hookTimeout: 60_000 }],
-  ['exit-map', '143=0,130=1', { exitMap: new Map([[143, 0], [130, 1]]) }],
+  [
+    'exit-map',
+    '143=0,130=1',
+    {
+      exitMap: new Map([
+        [143, 0],
+        [130, 1],
+      ]),
+    },
+  ],
   ['rewrite', 'TERM:QUIT', { rewrite: new Map([[15, 3]]) }],
-  ['rewrite', 'SIGTERM:0,15:2,HUP:RTMIN+3', { rewrite: new Map([[15, 2], [1, 37]]) }],
+  [
+    'rewrite',
+    'SIGTERM:0,15:2,HUP:RTMIN+3',
+    {
+      rewrite: new Map([
+        [15, 2],
+        [1, 37],
+      ]),
+    },
+  ],
   ['rewrite', 'WINCH:0', { rewrite: new Map([[28, 0]]) }],
   ['watch', '1', { watch: true }],
   ['source', 'file:kv.json', { source: 'file:kv.json' }],
@@ -90,7 +111,11 @@ describe('an option', () => {
 
   test('the flag wins even over a value in the environment that is none', () => {
     const env = { SUPERVISE_STOP_TIMEOUT: 'soon', SUPERVISE_WATCH: 'maybe' };
-    assert.deepEqual(parse('--stop-timeout 2s --watch', env).options, { ...DEFAULTS, stopTimeout: 2000, watch: true });
+    assert.deepEqual(parse('--stop-timeout 2s --watch', env).options, {
+      ...DEFAULTS,
+      stopTimeout: 2000,
+      watch: true,
+    });
   });
 
   test('an empty variable is none', () => {
@@ -99,7 +124,8 @@ describe('an option', () => {
   });
 
   test('a switch in the environment, in the words that people use', () => {
-    for (const on of ['1', 'true', 'yes', 'on', 'TRUE']) assert.equal(parse('', { SUPERVISE_WATCH: on }).options.watch, true);
+    for (const on of ['1', 'true', 'yes', 'on', 'TRUE'])
+      assert.equal(parse('', { SUPERVISE_WATCH: on }).options.watch, true);
     for (const off of ['0', 'false', 'no', 'off', 'No'])
       assert.equal(parse('', { SUPERVISE_WATCH: off }).options.watch, false);
   });
@@ -122,7 +148,11 @@ describe('a value that is none', () => {
     ['stop-timeout', time, ['soon', '5x', '', '99999h']],
     ['hook-timeout', time, ['soon']],
     ['exit-map', 'pairs such as 143=0', ['143', '143=256', '143:0', '1=2,']],
-    ['rewrite', 'pairs of signals such as TERM:QUIT', ['TERM', 'TERM:NOPE', 'NOPE:TERM', 'TERM:QUIT:INT', '0:TERM', 'TERM:']],
+    [
+      'rewrite',
+      'pairs of signals such as TERM:QUIT',
+      ['TERM', 'TERM:NOPE', 'NOPE:TERM', 'TERM:QUIT:INT', '0:TERM', 'TERM:'],
+    ],
     ['wait', 'two times such as 100ms:2s', ['soon', '2s:1s', '1s:2s:3s', ':', '1s:']],
     ['log-format', 'text or json', ['xml', 'JSON']],
     ['log-level', 'debug, info, warn, error, silent', ['trace', 'INFO', 'warning']],
@@ -169,7 +199,10 @@ describe('flags that cannot be read', () => {
 
   test('the message is one line, whatever Node says', () => {
     const { message } = refusal(['--stop-timeout', '-5']);
-    assert.match(message, /^cannot read the command line: Option '--stop-timeout' argument is ambiguous[^\n]*$/);
+    assert.match(
+      message,
+      /^cannot read the command line: Option '--stop-timeout' argument is ambiguous[^\n]*$/,
+    );
   });
 
   test('an option of another verb', () => {
@@ -184,7 +217,9 @@ describe('flags that cannot be read', () => {
 
 describe('behind --', () => {
   test('is the main command, unread', () => {
-    const { command, words, main, options } = parse('./dir --stop-timeout 1s -- sh -c --help -- status --nonsense');
+    const { command, words, main, options } = parse(
+      './dir --stop-timeout 1s -- sh -c --help -- status --nonsense',
+    );
     assert.equal(command, 'run');
     assert.deepEqual(words, ['./dir']);
     assert.equal(options.stopTimeout, 1000);
@@ -221,7 +256,16 @@ describe('the first word', () => {
       const words = COMMANDS[verb as keyof typeof COMMANDS].words[0] > 0 ? ' web' : '';
       assert.equal(parse(`${verb}${words}`).command, verb);
     }
-    for (const word of ['./status', 'services.d', '/status', 'statu', 'Status', 'constructor', 'toString', '.']) {
+    for (const word of [
+      './status',
+      'services.d',
+      '/status',
+      'statu',
+      'Status',
+      'constructor',
+      'toString',
+      '.',
+    ]) {
       assert.equal(parse(word).command, 'run');
       assert.deepEqual(parse(word).words, [word]);
     }
@@ -286,7 +330,10 @@ describe('help', () => {
 
   test('has a page for each verb, and says what is near', () => {
     for (const name of Object.keys(COMMANDS)) assert.match(help(name), /^supervise /);
-    assert.throws(() => help('statsu'), /cannot help with "statsu": no such topic \(did you mean "status"\?\)/);
+    assert.throws(
+      () => help('statsu'),
+      /cannot help with "statsu": no such topic \(did you mean "status"\?\)/,
+    );
   });
 
   test('the defaults that it shows are those that hold', () => {

@@ -17,7 +17,11 @@ const APP = '#!/bin/sh\necho "$(cat "$OUT/app.conf")" >>"$OUT/seen"\nexec sleep 
 const template = (key: string, onChange: string, name = 'app'): string =>
   `{{!--\ndest: \${OUT}/${name}.conf\non-change: ${onChange}\n--}}\nvalue={{key "${key}"}}\n`;
 
-function follow(t: Parameters<typeof startTree>[0], files: Record<string, string>, options: TreeOptions = {}): RunningTree {
+function follow(
+  t: Parameters<typeof startTree>[0],
+  files: Record<string, string>,
+  options: TreeOptions = {},
+): RunningTree {
   return startTree(t, files, { ...options, env: { CONSUL_HTTP_ADDR: consul.address, ...options.env } });
 }
 
@@ -45,7 +49,11 @@ test('put → file → restarted exactly once; the same value again → nothing'
 test('several changes at once are one restart', async (t) => {
   for (const key of ['x', 'y', 'z']) await consul.put(`e2e/many/${key}`, '0');
   const text = `{{!--\ndest: \${OUT}/app.conf\n--}}\n{{key "e2e/many/x"}}{{key "e2e/many/y"}}{{key "e2e/many/z"}}\n`;
-  const tree = follow(t, { 'app/run': APP, 'app/templates/app.conf.hbs': text }, { args: ['--wait', '300ms:5s'] });
+  const tree = follow(
+    t,
+    { 'app/run': APP, 'app/templates/app.conf.hbs': text },
+    { args: ['--wait', '300ms:5s'] },
+  );
   await tree.event('started', 'app');
   for (const key of ['x', 'y', 'z']) await consul.put(`e2e/many/${key}`, '1');
   await tree.event('started', 'app', 2);
@@ -60,7 +68,9 @@ test('the gate: a service first starts when its files are there; what is missing
     'other/run': '#!/bin/sh\nexec sleep 1000\n',
   });
   await tree.event('started', 'other');
-  await until('status to name the key', () => tree.control('status', 'app').stdout.includes('waits for key "e2e/gate"'));
+  await until('status to name the key', () =>
+    tree.control('status', 'app').stdout.includes('waits for key "e2e/gate"'),
+  );
   const waiting = await tree.event('still waiting', 'app');
   assert.match(String(waiting['for']), /key "e2e\/gate"/);
   assert.equal(tree.control('check').code, 1);
@@ -72,7 +82,8 @@ test('the gate: a service first starts when its files are there; what is missing
 test('on-change: reload signals, none leaves alone', async (t) => {
   await consul.put('e2e/r', '1');
   await consul.put('e2e/n', '1');
-  const run = '#!/bin/sh\ntrap \'cat "$OUT/app.conf" >>"$OUT/hup"\' HUP\necho >&3\nwhile :; do sleep 0.01; done\n';
+  const run =
+    '#!/bin/sh\ntrap \'cat "$OUT/app.conf" >>"$OUT/hup"\' HUP\necho >&3\nwhile :; do sleep 0.01; done\n';
   const tree = follow(t, {
     'app/run': run,
     'app/notification-fd': '3',
@@ -85,7 +96,10 @@ test('on-change: reload signals, none leaves alone', async (t) => {
   await consul.put('e2e/r', '2');
   await until('the reload', () => tree.file('hup') === 'value=2\n');
   assert.equal(tree.eventsOf('started, not ready yet', 'app').length, 1);
-  assert.deepEqual(tree.eventsOf('config changed', 'app').map((event) => event['action']), ['none', 'reload']);
+  assert.deepEqual(
+    tree.eventsOf('config changed', 'app').map((event) => event['action']),
+    ['none', 'reload'],
+  );
 });
 
 test('Consul killed, and started again with empty state: the last good file stays, then it recovers by itself', async (t) => {
@@ -99,7 +113,9 @@ test('Consul killed, and started again with empty state: the last good file stay
   );
   await tree.event('started', 'app');
   await own.kill();
-  await until('status to say how stale', () => tree.control('status').stdout.includes('files stay as they are'));
+  await until('status to say how stale', () =>
+    tree.control('status').stdout.includes('files stay as they are'),
+  );
   assert.equal(tree.control('check').code, 0);
   await own.restart();
   await until('status to be fresh', () => !tree.control('status').stdout.includes('files stay as they are'));
@@ -116,7 +132,11 @@ test('Consul absent at the start: the gate waits, everybody else runs, and it op
   await own.kill();
   const tree = follow(
     t,
-    { 'app/run': APP, 'app/templates/app.conf.hbs': template('e2e/late', 'restart'), 'other/run': '#!/bin/sh\nexec sleep 1000\n' },
+    {
+      'app/run': APP,
+      'app/templates/app.conf.hbs': template('e2e/late', 'restart'),
+      'other/run': '#!/bin/sh\nexec sleep 1000\n',
+    },
     { env: { CONSUL_HTTP_ADDR: own.address } },
   );
   await tree.event('started', 'other');
@@ -131,7 +151,10 @@ test('kill -9 of the templater: it comes back; a change made meanwhile is acted 
   await tree.event('started', 'app');
   process.kill(tree.servicePid('templater'), 'SIGKILL');
   await tree.event('started', 'templater', 2);
-  await until('the templater to follow again', () => tree.eventsOf('config changed').length === 0 && tree.control('check').code === 0);
+  await until(
+    'the templater to follow again',
+    () => tree.eventsOf('config changed').length === 0 && tree.control('check').code === 0,
+  );
   const templater = tree.servicePid('templater');
   process.kill(templater, 'SIGSTOP');
   await consul.put('e2e/k', '2');
@@ -151,12 +174,16 @@ test('a template that is wrong harms no other service', async (t) => {
     'broken/templates/x.hbs': '{{!--\ndest: ${OUT}/x\n--}}\n{{#if}}\n',
   });
   await tree.event('started', 'app');
-  await until('the reason in status', () => /broken .*templates\/x\.hbs/.test(tree.control('status', 'broken').stdout));
+  await until('the reason in status', () =>
+    /broken .*templates\/x\.hbs/.test(tree.control('status', 'broken').stdout),
+  );
 });
 
 test('the sample follows the agent when CONSUL_HTTP_ADDR is set', async (t) => {
   await consul.put('app/greeting', 'hello from Consul');
-  const tree = startBundle(t, [SAMPLE], { env: { CONSUL_HTTP_ADDR: consul.address, SAMPLE_DIR: tempDir(t) } });
+  const tree = startBundle(t, [SAMPLE], {
+    env: { CONSUL_HTTP_ADDR: consul.address, SAMPLE_DIR: tempDir(t) },
+  });
   await until('the greeting', () => tree.stdout.includes('app: hello from Consul\n'));
   await consul.put('app/greeting', 'hello again');
   await until('the new greeting', () => tree.stdout.includes('app: hello again\n'));

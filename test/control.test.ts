@@ -22,13 +22,23 @@ test('status tells what is wanted, what is, and why; as JSON too', async (t) => 
   const rows = stdout.split('\n');
   assert.match(rows[0] ?? '', /^SERVICE +IS +WANTED +SINCE +PID +CRASHES$/);
   assert.match(rows[1] ?? '', /^app +ready +up +\S+ +\d+ +0$/);
-  assert.match(rows[2] ?? '', /^bad +failed +up +\S+ +- +0 +cannot read .*bad\/restart: expected always, on-failure or never, got "sometimes"$/);
-  assert.match(rows[3] ?? '', /^crash +backoff +up +\S+ +- +1 +starts in 59m\d\ds; last end: exit 3 after \d+ms$/);
+  assert.match(
+    rows[2] ?? '',
+    /^bad +failed +up +\S+ +- +0 +cannot read .*bad\/restart: expected always, on-failure or never, got "sometimes"$/,
+  );
+  assert.match(
+    rows[3] ?? '',
+    /^crash +backoff +up +\S+ +- +1 +starts in 59m\d\ds; last end: exit 3 after \d+ms$/,
+  );
   const status = JSON.parse(tree.control('status', '--json').stdout);
   assert.equal(status.v, 1);
   assert.equal(status.pid, tree.pid);
   assert.deepEqual(
-    status.services.map((service: { name: string; is: string; wanted: string }) => [service.name, service.is, service.wanted]),
+    status.services.map((service: { name: string; is: string; wanted: string }) => [
+      service.name,
+      service.is,
+      service.wanted,
+    ]),
     [
       ['app', 'ready', 'up'],
       ['bad', 'failed', 'up'],
@@ -39,7 +49,11 @@ test('status tells what is wanted, what is, and why; as JSON too', async (t) => 
 });
 
 test('check: 0 only if all that should be up is up and ready', async (t) => {
-  const tree = startTree(t, { 'app/run': SLEEPER, 'crash/run': '#!/bin/sh\nexit 3\n', 'crash/restart-delay': '1h' });
+  const tree = startTree(t, {
+    'app/run': SLEEPER,
+    'crash/run': '#!/bin/sh\nexit 3\n',
+    'crash/restart-delay': '1h',
+  });
   await tree.event('died', 'crash');
   const unwell = tree.control('check');
   assert.deepEqual([unwell.code, unwell.stdout], [1, 'crash: is backoff\n']);
@@ -138,7 +152,9 @@ test('SUPERVISE_RUNTIME_DIR is where the socket goes, in a directory only we can
   const tree = startTree(t, { 'app/run': SLEEPER }, { env });
   await tree.event('started', 'app');
   assert.equal(statSync(directory).mode & 0o777, 0o700);
-  const { status } = spawnSync(process.execPath, [BUNDLE, 'check'], { env: { PATH: process.env['PATH'], ...env } });
+  const { status } = spawnSync(process.execPath, [BUNDLE, 'check'], {
+    env: { PATH: process.env['PATH'], ...env },
+  });
   assert.equal(status, 0);
 });
 
@@ -237,4 +253,3 @@ function exchange(path: string, request: string | Buffer): Promise<string> {
     socket.on('error', reject);
   });
 }
-

@@ -67,7 +67,11 @@ test('an essential service past its restart-limit: the code of its last crash', 
   const counting = 'echo x >>"$OUT/runs"; exit $(wc -l <"$OUT/runs")';
   const tree = await runTree(
     t,
-    essential(counting, { 'app/restart': 'always', 'app/restart-limit': '3', 'app/restart-delay': '10ms 20ms' }),
+    essential(counting, {
+      'app/restart': 'always',
+      'app/restart-limit': '3',
+      'app/restart-delay': '10ms 20ms',
+    }),
   );
   assert.equal(tree.exit.code, 3);
   assert.equal(tree.lines('runs').length, 3);
@@ -122,7 +126,12 @@ test('--exit-map changes one into another', async (t) => {
 
 test('refused configuration: 100, and nothing was started', async (t) => {
   const run = '#!/bin/sh\ntouch "$OUT/started"\nexec sleep 1000\n';
-  const cycle = await runTree(t, { 'a/run': run, 'a/dependencies.d/b': '', 'b/run': run, 'b/dependencies.d/a': '' });
+  const cycle = await runTree(t, {
+    'a/run': run,
+    'a/dependencies.d/b': '',
+    'b/run': run,
+    'b/dependencies.d/a': '',
+  });
   assert.equal(cycle.exit.code, 100);
   assert.equal(cycle.file('started'), '');
   assert.match(cycle.noise, /^supervise: cannot order services: a → b → a\n {2}hint: /);

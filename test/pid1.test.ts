@@ -4,14 +4,41 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BUNDLE, type Files, number, processes, type RunningTree, SLEEPER, startTree, tempDir, until, writeFiles } from './tree.ts';
+import {
+  BUNDLE,
+  type Files,
+  number,
+  processes,
+  type RunningTree,
+  SLEEPER,
+  startTree,
+  tempDir,
+  until,
+  writeFiles,
+} from './tree.ts';
 
 /** Not root: a user namespace gives the right to make the others. */
-const NAMESPACE = ['unshare', ...(process.getuid?.() === 0 ? [] : ['-r']), '-pf', '--kill-child', '--mount-proc'];
+const NAMESPACE = [
+  'unshare',
+  ...(process.getuid?.() === 0 ? [] : ['-r']),
+  '-pf',
+  '--kill-child',
+  '--mount-proc',
+];
 const CHILDREN = 500;
 const ORPHANS = 2000;
 const MAKERS = 4;
-const SIGNALS = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGSEGV', 'SIGABRT', 'SIGUSR1', 'SIGPIPE'] as const;
+const SIGNALS = [
+  'SIGTERM',
+  'SIGKILL',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGSEGV',
+  'SIGABRT',
+  'SIGUSR1',
+  'SIGPIPE',
+] as const;
 
 /** The supervisor's pid as this test sees it. */
 function supervisorOf(tree: RunningTree, prefixed: boolean): number {
@@ -33,12 +60,14 @@ function manyChildren(): { files: Files; expected: Map<string, string> } {
     // Every third dies by a signal; codes and signals both come in all their kinds.
     const bySignal = i % 3 === 0 && signal;
     const code = (i * 7) % 256;
-    files[`${name}/run`] = `#!/bin/sh\nulimit -c 0\n${bySignal ? `kill -${number(bySignal)} $$` : `exit ${code}`}\n`;
+    files[`${name}/run`] =
+      `#!/bin/sh\nulimit -c 0\n${bySignal ? `kill -${number(bySignal)} $$` : `exit ${code}`}\n`;
     files[`${name}/restart`] = 'never';
     expected.set(name, bySignal || `exit ${code}`);
   }
   for (let i = 0; i < MAKERS; i++) {
-    files[`orphans${i}/run`] = `#!/bin/sh\n${join(import.meta.dirname, 'fixtures/orphans.sh')} ${ORPHANS / MAKERS}\n`;
+    files[`orphans${i}/run`] =
+      `#!/bin/sh\n${join(import.meta.dirname, 'fixtures/orphans.sh')} ${ORPHANS / MAKERS}\n`;
     files[`orphans${i}/restart`] = 'never';
   }
   return { files, expected };
@@ -48,7 +77,8 @@ for (const asPid1 of [true, false])
   test(`${asPid1 ? 'as PID 1' : 'as a subreaper'}: ${ORPHANS} orphans beside ${CHILDREN} children, no zombie left, every status exact`, async (t) => {
     const { files, expected } = manyChildren();
     const tree = startTree(t, { ...files, 'stays/run': SLEEPER }, { prefix: asPid1 ? NAMESPACE : [] });
-    const deaths = (): typeof tree.events => tree.events.filter(({ msg }) => msg === 'died' || msg === 'ended');
+    const deaths = (): typeof tree.events =>
+      tree.events.filter(({ msg }) => msg === 'died' || msg === 'ended');
     await until('all ends', () => deaths().length >= CHILDREN + MAKERS || tree.hasEnded);
     const got = new Map(
       deaths().map((event) => [event.service ?? '', String(event['signal'] ?? `exit ${event['code']}`)]),
@@ -64,7 +94,8 @@ for (const asPid1 of [true, false])
   });
 
 test('an orphan that outlives the service that made it is reaped when it ends', async (t) => {
-  const run = '#!/bin/sh\n( setsid sh -c \'until [ -e "$OUT/go" ]; do sleep 0.01; done\' & echo $! >"$OUT/orphan" )\nexec sleep 1000\n';
+  const run =
+    '#!/bin/sh\n( setsid sh -c \'until [ -e "$OUT/go" ]; do sleep 0.01; done\' & echo $! >"$OUT/orphan" )\nexec sleep 1000\n';
   const tree = startTree(t, { 'app/run': run });
   await tree.event('started', 'app');
   const adopted = await until('the orphan to be ours', () =>
@@ -100,5 +131,9 @@ test('as PID 1, everything in the container is gone when it ends', async (t) => 
 
 test('this machine can make namespaces', () => {
   const [file = '', ...args] = [...NAMESPACE, 'true'];
-  assert.equal(spawnSync(file, args).status, 0, 'unshare (util-linux) must be allowed to make a PID namespace');
+  assert.equal(
+    spawnSync(file, args).status,
+    0,
+    'unshare (util-linux) must be allowed to make a PID namespace',
+  );
 });

@@ -9,10 +9,13 @@ test('the sample runs on its own values, follows them, survives a crash, and end
   const scandir = join(tempDir(t), 'services.d');
   cpSync(join(import.meta.dirname, '../services.d'), scandir, { recursive: true });
   const tree = startBundle(t, [scandir], { env: { SAMPLE_DIR: tempDir(t) } });
-  const shown = (text: string): Promise<true> => until(text, () => tree.stdout.includes(text));
+  const shown = (text: string): Promise<unknown> => until(text, () => tree.stdout.includes(text));
   await shown('app: hello from .supervise/kv.json\n');
 
-  writeFileSync(join(scandir, '.supervise/kv.json'), '{"kv":{"app/greeting":"hello, changed","app/every":1}}');
+  writeFileSync(
+    join(scandir, '.supervise/kv.json'),
+    '{"kv":{"app/greeting":"hello, changed","app/every":1}}',
+  );
   await shown('app: hello, changed\n');
   assert.equal(tree.eventsOf('started', 'app').length, 2);
 

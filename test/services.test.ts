@@ -22,7 +22,8 @@ test('kill -9 of the main binary: finish and the crash hook learn it, and it run
 });
 
 test('run gets its name, its directory and a session of its own', async (t) => {
-  const run = '#!/bin/sh\necho "$0 $*" >"$OUT/argv"; pwd >"$OUT/cwd"; cat /proc/$$/stat >"$OUT/stat"; echo >&4; exec sleep 1000\n';
+  const run =
+    '#!/bin/sh\necho "$0 $*" >"$OUT/argv"; pwd >"$OUT/cwd"; cat /proc/$$/stat >"$OUT/stat"; echo >&4; exec sleep 1000\n';
   const tree = startTree(t, { 'app/run': run, 'app/notification-fd': '4\n' });
   await tree.event('ready', 'app');
   assert.equal(tree.file('argv'), './run app\n');
@@ -56,7 +57,8 @@ test('crashes in a row: the delay doubles from the least to the greatest, the li
 
 test('exit 0 of a longrun is started again, without a crash hook', async (t) => {
   const tree = startTree(t, {
-    'app/run': '#!/bin/sh\necho x >>"$OUT/runs"\n[ $(wc -l <"$OUT/runs") -lt 3 ] && exit 0\nexec sleep 1000\n',
+    'app/run':
+      '#!/bin/sh\necho x >>"$OUT/runs"\n[ $(wc -l <"$OUT/runs") -lt 3 ] && exit 0\nexec sleep 1000\n',
     'app/restart-delay': '10ms 10ms',
     '.supervise/crash': CRASH,
   });
@@ -79,7 +81,9 @@ test('restart: on-failure leaves a clean end alone, never leaves every end alone
   assert.equal((await tree.event('ended', 'clean'))['next'], 'down');
   assert.equal((await tree.event('died', 'broken'))['next'], 'failed');
   await tree.event('started', 'flaky', 2);
-  const { services } = JSON.parse(tree.control('status', '--json').stdout) as { services: { name: string; is: string }[] };
+  const { services } = JSON.parse(tree.control('status', '--json').stdout) as {
+    services: { name: string; is: string }[];
+  };
   assert.deepEqual(
     services.map(({ name, is }) => [name, is]),
     [
@@ -131,7 +135,9 @@ test('dependencies: a service starts when what it depends on is ready', async (t
     'proxy/dependencies.d/web': '',
   });
   await tree.event('started, not ready yet', 'db');
-  const { services } = JSON.parse(tree.control('status', 'proxy', '--json').stdout) as { services: { waitsFor: string[] }[] };
+  const { services } = JSON.parse(tree.control('status', 'proxy', '--json').stdout) as {
+    services: { waitsFor: string[] }[];
+  };
   assert.deepEqual(services[0]?.waitsFor, ['web (down)']);
   assert.equal(tree.control('check').code, 1);
   assert.match(tree.control('check').stdout, /web: waits for db \(up\)\n/);
@@ -156,7 +162,8 @@ test('a dependency that crashes later does not stop its dependents', async (t) =
 
 test('what a dead service left in its group goes before it starts again', async (t) => {
   const tree = startTree(t, {
-    'app/run': '#!/bin/sh\n[ -e "$OUT/left" ] && exec sleep 1000\nsleep 1000 &\necho $! >"$OUT/left"\nexit 1\n',
+    'app/run':
+      '#!/bin/sh\n[ -e "$OUT/left" ] && exec sleep 1000\nsleep 1000 &\necho $! >"$OUT/left"\nexit 1\n',
     'app/restart-delay': '0 1s',
   });
   await tree.event('started', 'app', 2);
@@ -173,7 +180,8 @@ test('a service that is stopped by SIGSTOP is stopped all the same', async (t) =
 
 test('down-signal and reload-signal are those that were set', async (t) => {
   const tree = startTree(t, {
-    'app/run': '#!/bin/sh\ntrap "echo usr2 >>$OUT/got" USR2\ntrap "echo quit >>$OUT/got; exit 0" QUIT\necho >&3\nwhile :; do sleep 0.01; done\n',
+    'app/run':
+      '#!/bin/sh\ntrap "echo usr2 >>$OUT/got" USR2\ntrap "echo quit >>$OUT/got; exit 0" QUIT\necho >&3\nwhile :; do sleep 0.01; done\n',
     'app/notification-fd': '3',
     'app/down-signal': 'SIGQUIT',
     'app/reload-signal': 'usr2',
@@ -187,10 +195,17 @@ test('down-signal and reload-signal are those that were set', async (t) => {
 });
 
 test('a run that cannot be executed is a crash that names the cause', async (t) => {
-  const tree = startTree(t, { 'app/run': '#!/no/such/shell\n', 'app/restart': 'never', 'other/run': SLEEPER });
+  const tree = startTree(t, {
+    'app/run': '#!/no/such/shell\n',
+    'app/restart': 'never',
+    'other/run': SLEEPER,
+  });
   const died = await tree.event('died', 'app');
   assert.equal(died['code'], 127);
-  assert.match(String(died['reason']), /cannot execute \.\/run: its interpreter \/no\/such\/shell does not exist/);
+  assert.match(
+    String(died['reason']),
+    /cannot execute \.\/run: its interpreter \/no\/such\/shell does not exist/,
+  );
   await tree.event('started', 'other');
 });
 

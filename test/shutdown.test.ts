@@ -37,16 +37,23 @@ test('a chain of four, one of which ignores TERM: mirror order, the stubborn one
   const took = performance.now() - before;
   assert.deepEqual(tree.lines('log'), ['d told', 'd gone', 'c told', 'b told', 'b gone', 'a told', 'a gone']);
   const killed = tree.eventsOf('killed');
-  assert.deepEqual(killed.map((event) => event.service), ['c']);
+  assert.deepEqual(
+    killed.map((event) => event.service),
+    ['c'],
+  );
   assert.ok(Number(killed[0]?.['afterMs']) >= 300, 'not before its timeout-kill');
   assert.equal(code, 137);
   assert.ok(took < 3000, `whole stop took ${took} ms`);
 });
 
 test('when the budget is too small for all timeouts, each gets its share and the whole is in time', async (t) => {
-  const tree = startTree(t, chain({ a: stubborn('a'), b: stubborn('b'), c: stubborn('c'), d: stubborn('d') }), {
-    args: ['--stop-timeout', '1s'],
-  });
+  const tree = startTree(
+    t,
+    chain({ a: stubborn('a'), b: stubborn('b'), c: stubborn('c'), d: stubborn('d') }),
+    {
+      args: ['--stop-timeout', '1s'],
+    },
+  );
   await tree.event('ready', 'd');
   const before = performance.now();
   tree.signal('SIGTERM');
@@ -96,7 +103,10 @@ test('TERM while services start, wait and back off: everything ends', async (t) 
     'slow-finish/finish': '#!/bin/sh\ntouch "$OUT/finishing"\nsleep 1000\n',
   });
   await tree.event('died', 'crashes');
-  await until('a finish under way', () => tree.file('finishing') === '' && tree.eventsOf('died', 'slow-finish').length > 0);
+  await until(
+    'a finish under way',
+    () => tree.file('finishing') === '' && tree.eventsOf('died', 'slow-finish').length > 0,
+  );
   const before = performance.now();
   tree.signal('SIGTERM');
   await tree.ended;

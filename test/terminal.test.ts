@@ -19,7 +19,12 @@ function open(t: TestContext, command: string): Terminal {
   const scandir = writeFiles(join(directory, 'services'), { 'app/run': SLEEPER });
   const line = `exec '${process.execPath}' '${BUNDLE}' '${scandir}' --no-watch -- ${command}`;
   const child = spawn('script', ['-qec', line, '/dev/null'], {
-    env: { PATH: process.env['PATH'], SUPERVISE_SOCKET: join(directory, 'control'), OUT: directory, SHELL: '/bin/sh' },
+    env: {
+      PATH: process.env['PATH'],
+      SUPERVISE_SOCKET: join(directory, 'control'),
+      OUT: directory,
+      SHELL: '/bin/sh',
+    },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let screen = '';
@@ -58,7 +63,10 @@ test('Ctrl-C goes to the main command alone; when it ends of it, the tree stops:
 });
 
 test('a main command that takes Ctrl-C for itself goes on', async (t) => {
-  const terminal = open(t, `sh -c 'trap "echo caught" INT; echo up; while ! read line; do :; done; echo "read $line"; exit 3'`);
+  const terminal = open(
+    t,
+    `sh -c 'trap "echo caught" INT; echo up; while ! read line; do :; done; echo "read $line"; exit 3'`,
+  );
   await until('up', () => terminal.screen().includes('up\r\n'));
   terminal.type('\x03');
   await until('caught', () => terminal.screen().includes('caught\r\n'));

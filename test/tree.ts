@@ -1,9 +1,10 @@
 /** Real trees for tests: a scandir made from a map of files, the built bundle run on it, its events read as they come. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { execaSync } from 'execa';
 
 export const BUNDLE = process.env['SUPERVISE_BUNDLE'] ?? join(import.meta.dirname, '../dist/supervise.cjs');
 /** Generous: a condition that is not met by then never will be. */
@@ -53,7 +54,11 @@ export function writeFiles(directory: string, files: Files): string {
 }
 
 /** Waits until `probe` answers with something truthy, and fails with `what` when it never does. */
-export async function until<T>(what: string, probe: () => T | Promise<T>, limit: number = LIMIT_MS): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  limit: number = LIMIT_MS,
+): Promise<NonNullable<T>> {
   const end = performance.now() + limit;
   for (;;) {
     const value = await probe();
@@ -80,7 +85,12 @@ export class RunningTree {
     this.directory = directory;
     this.scandir = scandir;
     this.socket = join(directory, 'control');
-    const [file = '', ...args] = [...(options.prefix ?? []), process.execPath, options.bundle ?? BUNDLE, ...argv];
+    const [file = '', ...args] = [
+      ...(options.prefix ?? []),
+      process.execPath,
+      options.bundle ?? BUNDLE,
+      ...argv,
+    ];
     this.child = spawn(file, args, {
       env: { PATH: process.env['PATH'], SUPERVISE_SOCKET: this.socket, ...options.env },
       cwd: directory,
@@ -119,14 +129,17 @@ export class RunningTree {
     const found = (): Event[] => this.eventsOf(msg, service);
     await until(`${count} × "${msg}" of ${service ?? 'any'}, got:\n${this.transcript}`, () => {
       if (found().length >= count) return true;
-      if (this.hasEnded) throw new Error(`the tree ended before "${msg}" of ${service ?? 'any'}:\n${this.transcript}`);
+      if (this.hasEnded)
+        throw new Error(`the tree ended before "${msg}" of ${service ?? 'any'}:\n${this.transcript}`);
       return false;
     });
     return found()[count - 1] as Event;
   }
 
   eventsOf(msg: string, service?: string): Event[] {
-    return this.events.filter((event) => event.msg === msg && (service === undefined || event.service === service));
+    return this.events.filter(
+      (event) => event.msg === msg && (service === undefined || event.service === service),
+    );
   }
 
   get transcript(): string {
@@ -139,12 +152,14 @@ export class RunningTree {
 
   /** Runs a control verb against this tree. */
   control(...args: string[]): { code: number | null; stdout: string; stderr: string } {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [BUNDLE, ...args], {
+    const { exitCode, stdout, stderr } = execaSync(process.execPath, [BUNDLE, ...args], {
       env: { PATH: process.env['PATH'], SUPERVISE_SOCKET: this.socket },
-      encoding: 'utf8',
+      extendEnv: false,
+      reject: false,
+      stripFinalNewline: false,
       timeout: LIMIT_MS,
     });
-    return { code: status, stdout, stderr };
+    return { code: exitCode ?? null, stdout, stderr };
   }
 
   /** The living pid of a service. */
@@ -186,7 +201,13 @@ export function startBundle(t: TestContext, argv: string[], options: TreeOptions
   return launch(t, directory, directory, argv, options);
 }
 
-function launch(t: TestContext, directory: string, scandir: string, argv: string[], options: TreeOptions): RunningTree {
+function launch(
+  t: TestContext,
+  directory: string,
+  scandir: string,
+  argv: string[],
+  options: TreeOptions,
+): RunningTree {
   const env = { OUT: directory, SUPERVISE_LOG_FORMAT: 'json', ...options.env };
   const tree = new RunningTree(directory, scandir, argv, { ...options, env });
   t.after(async () => {
@@ -201,7 +222,11 @@ function launch(t: TestContext, directory: string, scandir: string, argv: string
 }
 
 /** Runs a bundle to its end and returns what is left of it. */
-export async function runTree(t: TestContext, files: Files, options: TreeOptions = {}): Promise<RunningTree & { exit: Ended }> {
+export async function runTree(
+  t: TestContext,
+  files: Files,
+  options: TreeOptions = {},
+): Promise<RunningTree & { exit: Ended }> {
   const tree = startTree(t, files, options);
   return Object.assign(tree, { exit: await tree.ended });
 }

@@ -5,9 +5,13 @@ import { formatDuration } from '../core/duration.ts';
 import { EXIT } from '../errors.ts';
 
 /** The verbs that ask a running supervisor. Prints what it answers; returns the exit code. */
-export async function control({ command, words, options }: Invocation, print: (text: string) => void): Promise<number> {
+export async function control(
+  { command, words, options }: Invocation,
+  print: (text: string) => void,
+): Promise<number> {
   const data = await ask({ do: command as Verb, services: words }, options.socket, command === 'stop');
-  if (command === 'status') print(options.json ? `${JSON.stringify(data, null, 2)}\n` : statusText(data as Status));
+  if (command === 'status')
+    print(options.json ? `${JSON.stringify(data, null, 2)}\n` : statusText(data as Status));
   if (command === 'rescan') print(rescanText(data as Record<string, string[]>));
   if (command === 'check') {
     const unwell = data as string[];
@@ -30,11 +34,18 @@ export function statusText(status: Status, now: number = Date.now()): string {
   ]);
   const table = [['SERVICE', 'IS', 'WANTED', 'SINCE', 'PID', 'CRASHES', ''], ...rows];
   const widths = (table[0] ?? []).map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
-  const lines = table.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd());
+  const lines = table.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
   if (status.stopping) lines.push('the tree is stopping');
   if (status.source?.awaySince) {
     const away = formatDuration(now - Date.parse(status.source.awaySince));
-    lines.push(`${status.source.name} has been away for ${away} (${status.source.cause ?? 'no answer'}): files stay as they are`);
+    lines.push(
+      `${status.source.name} has been away for ${away} (${status.source.cause ?? 'no answer'}): files stay as they are`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }
@@ -44,7 +55,9 @@ function notes(service: ServiceStatus, now: number): string {
   return [
     service.problem,
     service.waitsFor.length > 0 ? `waits for ${service.waitsFor.join(', ')}` : undefined,
-    service.nextStart === null ? undefined : `starts in ${formatDuration(Math.max(0, Date.parse(service.nextStart) - now))}`,
+    service.nextStart === null
+      ? undefined
+      : `starts in ${formatDuration(Math.max(0, Date.parse(service.nextStart) - now))}`,
     death
       ? `last end: ${death.reason ?? death.signal ?? `exit ${death.code}`} after ${formatDuration(death.ranMs)}`
       : undefined,

@@ -25,7 +25,9 @@ export function execInForeground(argv: readonly string[], native: Native | undef
 
 /** Looks a program up as execvp does; answers with a shell's exit code where there is none to execute. */
 function find(name: string, path: string): string | number {
-  const candidates = name.includes('/') ? [name] : path.split(delimiter).map((directory) => join(directory || '.', name));
+  const candidates = name.includes('/')
+    ? [name]
+    : path.split(delimiter).map((directory) => join(directory || '.', name));
   let code = 127;
   for (const candidate of candidates) {
     try {
@@ -39,6 +41,8 @@ function find(name: string, path: string): string | number {
       if ((error as NodeJS.ErrnoException).code === 'EACCES') code = 126;
     }
   }
-  process.stderr.write(`supervise: cannot execute ${name}: ${code === 127 ? 'not found' : 'permission denied'}\n`);
+  process.stderr.write(
+    `supervise: cannot execute ${name}: ${code === 127 ? 'not found' : 'permission denied'}\n`,
+  );
   return code;
 }

@@ -9,13 +9,18 @@ export function help(topic: string | undefined): string {
   const page = TOPICS[topic];
   if (page) return page();
   const near = didYouMean(topic, [...Object.keys(COMMANDS), ...Object.keys(TOPICS)]);
-  throw new UserError(`cannot help with "${topic}": no such topic${near ? ` (did you mean "${near}"?)` : ''}`, {
-    hint: `topics: ${[...Object.keys(COMMANDS), ...Object.keys(TOPICS)].join(', ')}`,
-  });
+  throw new UserError(
+    `cannot help with "${topic}": no such topic${near ? ` (did you mean "${near}"?)` : ''}`,
+    {
+      hint: `topics: ${[...Object.keys(COMMANDS), ...Object.keys(TOPICS)].join(', ')}`,
+    },
+  );
 }
 
 function overview(): string {
-  const commands = Object.entries(COMMANDS).map(([, { usage, help }]) => [`supervise ${usage}`, help] as const);
+  const commands = Object.entries(COMMANDS).map(
+    ([, { usage, help }]) => [`supervise ${usage}`, help] as const,
+  );
   return [
     'supervise keeps the processes of one container alive, and their config in step with Consul.',
     '',
@@ -33,7 +38,14 @@ function overview(): string {
 
 function commandHelp(name: CommandName): string {
   const { usage, help, options }: CommandSpec = COMMANDS[name];
-  return [`supervise ${usage}`, '', `  ${help}`, '', ...(options.length > 0 ? optionTable(options) : []), ''].join('\n');
+  return [
+    `supervise ${usage}`,
+    '',
+    `  ${help}`,
+    '',
+    ...(options.length > 0 ? optionTable(options) : []),
+    '',
+  ].join('\n');
 }
 
 function optionTable(names: readonly OptionName[]): string[] {
@@ -52,7 +64,10 @@ const TOPICS: Record<string, () => string> = {
       '',
       ...columns([
         ['run', 'executable: the service; ./run NAME, in its directory, in a session of its own'],
-        ['finish', 'executable, after each death: code (256 if signalled), signal, name, process group; exit 125: do not restart'],
+        [
+          'finish',
+          'executable, after each death: code (256 if signalled), signal, name, process group; exit 125: do not restart',
+        ],
         ['dependencies.d/NAME', 'start only when NAME is ready'],
         ['templates/*.hbs', 'rendered before the service first starts'],
         ...Object.entries(SETTINGS).map(([name, { expected }]) => [name, expected] as const),
@@ -100,7 +115,8 @@ const TOPICS: Record<string, () => string> = {
 
 function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
-  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  for (const row of rows)
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
   return rows.map((row) =>
     `  ${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ')}`.trimEnd(),
   );

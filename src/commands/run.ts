@@ -32,7 +32,10 @@ export interface Surroundings {
  * @returns the exit code
  * @throws UserError when it is refused before anything was started
  */
-export async function run({ words, main, options }: Invocation, { native, cause, self }: Surroundings): Promise<number> {
+export async function run(
+  { words, main, options }: Invocation,
+  { native, cause, self }: Surroundings,
+): Promise<number> {
   const scandir = findScandir(words[0], main !== undefined);
   const sink = stderrSink(2, native && ((fd) => native.writable(fd) !== 0));
   const log = createLog({
@@ -94,7 +97,8 @@ export async function run({ words, main, options }: Invocation, { native, cause,
     else tree.principal?.signal(number);
   });
 
-  const control = scandir === undefined ? undefined : await openControl(tree, scandir, shutdown, options.socket, log);
+  const control =
+    scandir === undefined ? undefined : await openControl(tree, scandir, shutdown, options.socket, log);
   // Signal listeners and children that are gone keep no event loop alive; a tree whose services are all down goes on.
   const alive = setInterval(() => {}, 0x7fff_ffff);
   try {

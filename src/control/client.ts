@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { causeOf, errno, EXIT, UserError } from '../errors.ts';
+import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import { socketCandidates } from '../os/runtime-dir.ts';
 import { type Reply, type Request, VERSION } from './protocol.ts';
 
@@ -23,7 +23,8 @@ export async function ask(
       return data(await exchange(path, JSON.stringify({ v: VERSION, ...request }), untilClosed));
     } catch (error) {
       const code = errno(error);
-      if (error instanceof UserError || !(code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EACCES')) throw error;
+      if (error instanceof UserError || !(code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EACCES'))
+        throw error;
       tried.push(`${path}: ${causeOf(error)}`);
     }
   }
@@ -57,7 +58,9 @@ function data(text: string): unknown {
   try {
     reply = JSON.parse(text) as Reply;
   } catch {
-    throw new UserError('cannot understand the supervisor: it broke off its answer', { exitCode: EXIT.system });
+    throw new UserError('cannot understand the supervisor: it broke off its answer', {
+      exitCode: EXIT.system,
+    });
   }
   if (reply.ok) return reply.data;
   throw new UserError(reply.error, { exitCode: reply.exit, ...(reply.hint ? { hint: reply.hint } : {}) });

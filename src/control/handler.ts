@@ -2,10 +2,22 @@ import { signalName } from '../core/signals.ts';
 import { now } from '../os/clock.ts';
 import type { Member, Tree } from '../tree.ts';
 import { VERSION as PROGRAM } from '../version.ts';
-import { agree, type Reply, refuse, type Request, type ServiceStatus, type Status, VERSION } from './protocol.ts';
+import {
+  agree,
+  type Reply,
+  type Request,
+  refuse,
+  type ServiceStatus,
+  type Status,
+  VERSION,
+} from './protocol.ts';
 
 /** What the control verbs do to the tree. */
-export function controlHandler(tree: Tree, scandir: string | undefined, stop: () => void): (request: Request) => Reply {
+export function controlHandler(
+  tree: Tree,
+  scandir: string | undefined,
+  stop: () => void,
+): (request: Request) => Reply {
   return (request) => {
     const { services } = request;
     switch (request.do) {
@@ -42,7 +54,11 @@ function statusOf(tree: Tree, scandir: string | undefined, names: readonly strin
     stopping: tree.stopping,
     services: membersOf(tree, names).map((member) => serviceStatus(tree, member)),
     source: source
-      ? { name: source.name, awaySince: source.awaySince === null ? null : iso(source.awaySince), cause: source.cause }
+      ? {
+          name: source.name,
+          awaySince: source.awaySince === null ? null : iso(source.awaySince),
+          cause: source.cause,
+        }
       : null,
   };
 }

@@ -1,10 +1,10 @@
 import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { causeOf, describe, errno, EXIT, UserError } from '../errors.ts';
+import { causeOf, describe, EXIT, errno, UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { LONGEST_SOCKET_PATH, makePrivateDir, removeDir, socketCandidates } from '../os/runtime-dir.ts';
-import { MOST_REQUEST_BYTES, parseRequest, refuse, type Reply, type Request } from './protocol.ts';
+import { MOST_REQUEST_BYTES, parseRequest, type Reply, type Request, refuse } from './protocol.ts';
 
 /** Who sends nothing whole for this long is told so and cut off. */
 const REQUEST_MS = 10_000;
@@ -24,7 +24,11 @@ export type Handler = (request: Request) => Reply;
  * @returns undefined where there is no place for one: the tree runs without control, and it was said once
  * @throws UserError (exit 100) when another supervisor answers there, or when an explicit path cannot be used
  */
-export async function openControl(explicit: string | undefined, handle: Handler, log: Log): Promise<ControlSocket | undefined> {
+export async function openControl(
+  explicit: string | undefined,
+  handle: Handler,
+  log: Log,
+): Promise<ControlSocket | undefined> {
   const failures: string[] = [];
   for (const path of explicit ? [explicit] : socketCandidates(process.env)) {
     try {
@@ -42,7 +46,12 @@ export async function openControl(explicit: string | undefined, handle: Handler,
   return undefined;
 }
 
-async function listen(path: string, handle: Handler, log: Log, ownDirectory: boolean): Promise<ControlSocket> {
+async function listen(
+  path: string,
+  handle: Handler,
+  log: Log,
+  ownDirectory: boolean,
+): Promise<ControlSocket> {
   if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH)
     throw new Error(`a socket path has at most ${LONGEST_SOCKET_PATH} bytes`);
   const directory = dirname(path);
@@ -131,7 +140,8 @@ function serve(socket: Socket, handle: Handler, log: Log): void {
     text += piece;
     const end = text.indexOf('\n');
     if (end < 0) {
-      if (text.length > MOST_REQUEST_BYTES) reply(refuse(`cannot read the request: more than ${MOST_REQUEST_BYTES} bytes`));
+      if (text.length > MOST_REQUEST_BYTES)
+        reply(refuse(`cannot read the request: more than ${MOST_REQUEST_BYTES} bytes`));
       return;
     }
     const request = parseRequest(text.slice(0, end));

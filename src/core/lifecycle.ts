@@ -318,7 +318,10 @@ function enter(service: Service, is: State, now: Ms): Service {
 }
 
 function start(service: Service, now: Ms): Step {
-  return { next: { ...enter(service, 'starting', now), ordered: false, pid: undefined }, effects: [{ do: 'run' }] };
+  return {
+    next: { ...enter(service, 'starting', now), ordered: false, pid: undefined },
+    effects: [{ do: 'run' }],
+  };
 }
 
 /** Tells a living run to stop, and when it will be killed. */
@@ -364,7 +367,8 @@ function backoff(service: Service, death: Death, config: LifeConfig, now: Ms): S
   const stable = service.readyAt !== undefined && now - service.readyAt >= max;
   const before = stable ? { crashes: 0, delay: 0 } : service;
   const crashes = death.kind === 'crash' ? before.crashes + 1 : 0;
-  if (death.pgid !== undefined && death.ranMs >= min) return { ...service, crashes, delay: before.delay, notBefore: now };
+  if (death.pgid !== undefined && death.ranMs >= min)
+    return { ...service, crashes, delay: before.delay, notBefore: now };
   const delay = before.delay === 0 ? min : Math.min(before.delay * 2, max);
   return { ...service, crashes, delay, notBefore: now + delay };
 }

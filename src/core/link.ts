@@ -45,7 +45,11 @@ export function encode(message: Report | Order): string {
 /** Checks what came in on the tree's side: the templater may be a script of the user's. */
 export function decodeReport(line: string): Report | undefined {
   const value = parse(line);
-  if (value?.['type'] === 'rendered' && typeof value['service'] === 'string' && Array.isArray(value['files'])) {
+  if (
+    value?.['type'] === 'rendered' &&
+    typeof value['service'] === 'string' &&
+    Array.isArray(value['files'])
+  ) {
     const files = value['files'].filter(isRenderedFile);
     return files.length === value['files'].length
       ? { type: 'rendered', service: value['service'], files }
@@ -67,7 +71,10 @@ export function decodeOrder(line: string): Order | undefined {
 }
 
 /** The strongest action among files whose content differs from what `applied` remembers, if any differs. */
-export function actionFor(applied: ReadonlyMap<string, string>, files: readonly RenderedFile[]): Action | undefined {
+export function actionFor(
+  applied: ReadonlyMap<string, string>,
+  files: readonly RenderedFile[],
+): Action | undefined {
   const changed = files.filter((file) => applied.get(file.dest) !== file.digest);
   return ACTIONS.find((action) => changed.some((file) => file.onChange === action));
 }

@@ -14,7 +14,9 @@ export function checkOrder(dependencies: Dependencies): void {
       if (!dependencies.has(other)) {
         const near = didYouMean(other, dependencies.keys());
         throw new UserError(`cannot order services: "${name}" depends on "${other}", which is no service`, {
-          hint: near ? `did you mean "${near}"?` : `add the service, or remove ${name}/dependencies.d/${other}`,
+          hint: near
+            ? `did you mean "${near}"?`
+            : `add the service, or remove ${name}/dependencies.d/${other}`,
         });
       }
   const cycle = findCycle(dependencies);
@@ -43,7 +45,10 @@ export interface Descent {
  * The longest way down from each service through its dependencies, measured in the time that each stop may take.
  * The names must be free of cycles.
  */
-export function longestDescents(dependencies: Dependencies, stopTime: (name: string) => Ms): Map<string, Descent> {
+export function longestDescents(
+  dependencies: Dependencies,
+  stopTime: (name: string) => Ms,
+): Map<string, Descent> {
   const longest = new Map<string, Descent>();
   for (const name of leavesFirst(dependencies)) {
     let below: Descent | undefined;

@@ -53,7 +53,10 @@ export const DEFAULTS = {
   restartDelay: { min: 1000, max: 30_000 },
 } as const;
 
-type Settings = Omit<ServiceConfig, 'name' | 'path' | 'command' | 'dependencies' | 'hasTemplates' | 'hasFinish' | 'notifies'>;
+type Settings = Omit<
+  ServiceConfig,
+  'name' | 'path' | 'command' | 'dependencies' | 'hasTemplates' | 'hasFinish' | 'notifies'
+>;
 
 interface Setting {
   expected: string;
@@ -126,7 +129,9 @@ export function parseServiceDir(
     if (value) Object.assign(settings, value);
     else {
       const got = JSON.stringify(text.trim().slice(0, 60));
-      problems.push({ message: `cannot read ${raw.path}/${name}: expected ${SETTINGS[name]?.expected}, got ${got}` });
+      problems.push({
+        message: `cannot read ${raw.path}/${name}: expected ${SETTINGS[name]?.expected}, got ${got}`,
+      });
     }
   }
   if (raw.run.is === 'broken') problems.push(raw.run.problem);

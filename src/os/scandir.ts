@@ -1,7 +1,17 @@
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync, accessSync, constants, existsSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { NOT_YET, type Problem, type Program, type RawServiceDir, SETTINGS } from '../core/servicedir.ts';
-import { causeOf, errno, EXIT, UserError } from '../errors.ts';
+import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 
 /** Where the tree's own hooks are, in the order in which they are looked for. */
 const TREE_DIRECTORIES = ['.supervise', '.s6-svscan'];
@@ -116,7 +126,10 @@ function inspect(directory: string, file: string, verb: string): Program {
   const [first = ''] = head.split('\n', 1);
   if (first.startsWith('#!')) {
     if (first.endsWith('\r'))
-      return broken('has Windows line ends (CRLF), so its interpreter is not found', `sed -i 's/\\r$//' ${path}`);
+      return broken(
+        'has Windows line ends (CRLF), so its interpreter is not found',
+        `sed -i 's/\\r$//' ${path}`,
+      );
     return { is: 'ok' };
   }
   if (head.startsWith('\x7fELF') || isBinary(head)) return { is: 'ok' };
@@ -164,4 +177,3 @@ function isDirectory(path: string): boolean {
     return false;
   }
 }
-

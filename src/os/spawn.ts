@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { constants as os } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import type { Socket } from 'node:net';
 import { causeOf, errno } from '../errors.ts';
 
 export interface SpawnSpec {

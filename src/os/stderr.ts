@@ -16,7 +16,7 @@ const RETRY_MS = 250;
  * @param writable whether a write to the descriptor would not block; undefined where nobody can tell
  */
 export function stderrSink(fd: number, writable: ((fd: number) => boolean) | undefined): Sink {
-  let held: Buffer[] = [];
+  const held: Buffer[] = [];
   let size = 0;
   let lost = 0;
   let timer: NodeJS.Timeout | undefined;

@@ -10,7 +10,10 @@ export function foregroundGroup(): number | undefined {
   try {
     const stat = readFileSync('/proc/self/stat', 'latin1');
     // proc(5): state, ppid, pgrp, session, tty_nr, tpgid, after the name in parentheses.
-    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+    const [, , group, , , foreground] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     return group !== undefined && group === foreground ? group : undefined;
   } catch {
     return undefined;

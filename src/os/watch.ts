@@ -1,5 +1,5 @@
-import type { Log } from '../log.ts';
 import { causeOf } from '../errors.ts';
+import type { Log } from '../log.ts';
 
 /** Editors and copies come in bursts; this long after the last change the directory is read again. */
 const QUIET_MS = 200;
@@ -21,5 +21,10 @@ export async function watchScandir(path: string, log: Log, changed: () => void):
       timer = setTimeout(changed, QUIET_MS);
     })
     .on('ready', () => log.debug('watching'))
-    .on('error', (error) => log.warn('could not watch the services directory', { cause: causeOf(error), hint: 'supervise rescan reads it again' }));
+    .on('error', (error) =>
+      log.warn('could not watch the services directory', {
+        cause: causeOf(error),
+        hint: 'supervise rescan reads it again',
+      }),
+    );
 }

@@ -17,7 +17,8 @@ const SETTLE_MS = 15_000;
 
 const MEASURES: Record<string, () => Promise<void>> = { respawn, stop, idle };
 const asked = process.argv.slice(2);
-for (const [name, measure] of Object.entries(MEASURES)) if (asked.length === 0 || asked.includes(name)) await measure();
+for (const [name, measure] of Object.entries(MEASURES))
+  if (asked.length === 0 || asked.includes(name)) await measure();
 
 /** kill -9 → the first command of the next `run`, with a finish script and a crash hook on the way. */
 async function respawn(): Promise<void> {
@@ -111,8 +112,15 @@ async function withTree(files: Files, use: (bench: Bench) => Promise<void>): Pro
       directory,
       child: () => child as ChildProcess,
       started() {
-        const env = { PATH: process.env['PATH'], OUT: directory, SUPERVISE_SOCKET: join(directory, 'control') };
-        child = spawn(process.execPath, [BUNDLE, scandir, '--log-level', 'error'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+        const env = {
+          PATH: process.env['PATH'],
+          OUT: directory,
+          SUPERVISE_SOCKET: join(directory, 'control'),
+        };
+        child = spawn(process.execPath, [BUNDLE, scandir, '--log-level', 'error'], {
+          env,
+          stdio: ['ignore', 'ignore', 'inherit'],
+        });
       },
     });
   } finally {
@@ -160,7 +168,8 @@ function lines(path: string): () => Promise<string> {
 
 function report(what: string, times: number[]): void {
   const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
+  const at = (share: number): string =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
   console.log(`${what}: median ${at(0.5)}, p95 ${at(0.95)}, of ${times.length}`);
 }
 
