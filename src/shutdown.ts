@@ -199,23 +199,36 @@ export class Shutdown {
 
   async #runFinishHook(): Promise<void> {
     this.#phase = 'hook';
-    const { hooks, tree, exitMap, done } = this.#options;
-    const command = tree.members.get(MAIN_COMMAND)?.runner.service.death;
-    const soFar = treeExitCode({
+    const { hooks } = this.#options;
+    // Ahead of the budget's own end, which would tell of a lack of time where only the hook had none.
+    const left = this.#deadline - 2 * LAST_STEP - now();
+    const args = [this.#why, this.#exitCode(), this.#cause ?? ''];
+    const code = await hooks.run(
+      { name: 'finish', args, env: {} },
+      Math.max(0, Math.min(hooks.timeout, left)),
+    );
+    this.#conclude(code);
+  }
+
+  /** The exit code ahead of the finish hook's say. */
+  #exitCode(): number {
+    return treeExitCode({
       why: this.#why,
-      command,
+      command: this.#options.tree.members.get(MAIN_COMMAND)?.runner.service.death,
       essential: this.#essential,
       killed: this.#killed || this.#forced,
     });
-    const left = this.#deadline - LAST_STEP - now();
-    const args = [this.#why, soFar, this.#cause ?? ''];
-    const hook =
-      left > 0 ? await hooks.run({ name: 'finish', args, env: {} }, Math.min(hooks.timeout, left)) : 0;
-    if ((this.#phase as Phase) === 'done') return;
-    const code = hook || soFar;
-    const exitCode = exitMap.get(code) ?? code;
+  }
+
+  /** Once, by the hook's end or the budget's. */
+  #conclude(hookCode: number | undefined): void {
+    if (this.#phase === 'done') return;
     this.#phase = 'done';
     this.#end.arm(undefined);
+    this.#straysEnd.arm(undefined);
+    const { exitMap, done } = this.#options;
+    const code = hookCode || this.#exitCode();
+    const exitCode = exitMap.get(code) ?? code;
     this.#log.info('stopped the tree', {
       why: this.#why,
       exitCode,
@@ -238,10 +251,7 @@ export class Shutdown {
     for (const { runner } of left) if (runner.service.pid !== undefined) killGroup(runner.service.pid);
     for (const pid of hooks.abandon()) killGroup(pid);
     for (const pid of this.#strays()) send(pid, SIGKILL);
-    if (this.#phase !== 'hook') {
-      this.#deadline = now();
-      void this.#runFinishHook();
-    }
+    this.#conclude(undefined);
   }
 }
 

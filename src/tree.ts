@@ -63,6 +63,8 @@ export class Tree {
   readonly #log: Log;
   #dependents = new Map<string, string[]>();
   readonly #impatience = new Alarm(() => this.#tellWhoWaits());
+  /** Those of whom it was told that they wait. */
+  readonly #told = new Set<string>();
 
   constructor(options: TreeOptions) {
     this.#options = options;
@@ -235,14 +237,18 @@ export class Tree {
 
   /** Reads every service directory; adds the templater where templates want one. */
   #read(raw: RawScandir): { config: ServiceConfig; problem: Problem | undefined }[] {
+    const wanted = raw.services.some(({ templates }) => templates.length > 0);
     const found = raw.services.map((service) => {
-      const builtIn = service.name === TEMPLATER ? this.#options.templater : undefined;
-      const { config, problems } = parseServiceDir(service, builtIn);
-      return { config, problem: joinProblems(problems) };
+      const isTemplater = service.name === TEMPLATER;
+      const { config, problems } = parseServiceDir(
+        service,
+        isTemplater ? this.#options.templater : undefined,
+      );
+      // A directory that only sets the built-in templater's files does not start one that nobody needs.
+      const idle = isTemplater && config.command !== undefined && !wanted;
+      return { config: idle ? { ...config, down: true } : config, problem: joinProblems(problems) };
     });
-    const wanted = found.some(({ config }) => config.hasTemplates);
-    const there = found.some(({ config }) => config.name === TEMPLATER);
-    if (wanted && !there)
+    if (wanted && !found.some(({ config }) => config.name === TEMPLATER))
       found.push({ config: bareConfig(TEMPLATER, this.#options.templater), problem: undefined });
     return found;
   }
@@ -291,9 +297,10 @@ export class Tree {
     const member = this.members.get(name);
     if (!member?.asked || this.stopping || member.problem) return;
     if (this.waitsFor(member).length > 0) {
-      this.#impatience.arm(now() + PATIENCE_MS);
+      if (!this.#told.has(name)) this.#impatience.arm(now() + PATIENCE_MS);
       return;
     }
+    this.#told.delete(name);
     const once = member.asked === 'once';
     member.asked = undefined;
     member.runner.send({ type: 'up', once });
@@ -345,9 +352,11 @@ export class Tree {
 
   #tellWhoWaits(): void {
     this.#impatience.arm(undefined);
-    for (const member of this.members.values()) {
+    for (const [name, member] of this.members) {
       const waitsFor = this.waitsFor(member);
-      if (waitsFor.length > 0) member.runner.log.warn('still waiting', { for: waitsFor.join(', ') });
+      if (waitsFor.length === 0 || this.#told.has(name)) continue;
+      this.#told.add(name);
+      member.runner.log.warn('still waiting', { for: waitsFor.join(', ') });
     }
   }
 }

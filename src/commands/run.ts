@@ -109,6 +109,8 @@ export async function run(
     return await ended.promise;
   } finally {
     clearInterval(alive);
+    // What was said before a refusal must be seen too.
+    await log.ready();
     control?.close();
     sink.flush();
   }

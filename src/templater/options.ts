@@ -32,7 +32,7 @@ usage: supervise template [--services DIR] [options]
   --log-format FORMAT  text or json                                     SUPERVISE_LOG_FORMAT    text on a terminal
   --log-level LEVEL    ${LEVELS.join(', ')}               SUPERVISE_LOG_LEVEL     info
 
-SUPERVISE_SOURCE_DEFAULT is the source where neither SUPERVISE_SOURCE nor CONSUL_HTTP_ADDR nor CONSUL names one.
+Where neither SUPERVISE_SOURCE nor CONSUL_HTTP_ADDR nor CONSUL names a source, it is DIR/.supervise/kv.json (or .yaml, .yml).
 Consul's own variables are read as its clients do: CONSUL_HTTP_TOKEN[_FILE], CONSUL_CACERT, CONSUL_NAMESPACE and so on.
 `;
 

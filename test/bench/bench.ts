@@ -13,7 +13,7 @@ const ROUNDS = 20;
 const UP_MS = 1100;
 const IDLE_MS = 60_000;
 /** V8 tidies up for a while after the start. */
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 30_000;
 
 const MEASURES: Record<string, () => Promise<void>> = { respawn, stop, idle };
 const asked = process.argv.slice(2);

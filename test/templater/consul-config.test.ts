@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { chooseSource } from '../../src/templater/source/choose.ts';
 import { pathOf, readReply } from '../../src/templater/source/consul-answer.ts';
 import { readConsulConfig } from '../../src/templater/source/consul-config.ts';
 import type { Query } from '../../src/templater/source/query.ts';
+import { tempDir, writeFiles } from '../tree.ts';
 
 test("addresses, as Consul's own clients read them", () => {
   const place = (address: string | undefined, env: Record<string, string> = {}): string => {
@@ -49,24 +51,34 @@ test('login and token become headers', async () => {
   );
 });
 
-test('which source is chosen', () => {
-  const choose = (env: Record<string, string>, source?: string, consulAddr?: string) => {
-    const choice = chooseSource({ source, consulAddr, env, scandir: '/srv' });
+test('which source is chosen', (t) => {
+  const bare = tempDir(t);
+  const scandir = writeFiles(tempDir(t), { '.supervise/kv.yaml': '', '.supervise/kv.json': '{}' });
+  const choose = (env: Record<string, string>, source?: string, consulAddr?: string, where = scandir) => {
+    const choice = chooseSource({ source, consulAddr, env, scandir: where });
     return choice.kind === 'file'
       ? choice.path
       : choice.kind === 'consul'
         ? `consul ${choice.address}`
         : choice.kind;
   };
-  const fallback = { SUPERVISE_SOURCE_DEFAULT: 'file:.supervise/kv.json' };
-  assert.equal(choose({}), 'none');
-  assert.equal(choose(fallback), '/srv/.supervise/kv.json');
-  assert.equal(choose({ ...fallback, CONSUL_HTTP_ADDR: 'a:1' }), 'consul a:1');
-  assert.equal(choose({ ...fallback, CONSUL: 'b:2' }), 'consul b:2');
+  assert.equal(choose({}, undefined, undefined, bare), 'none');
+  assert.equal(
+    choose({}),
+    join(scandir, '.supervise/kv.json'),
+    'the file beside the hooks, where nothing else is named',
+  );
+  assert.equal(choose({ CONSUL_HTTP_ADDR: 'a:1' }), 'consul a:1');
+  assert.equal(choose({ CONSUL: 'b:2' }), 'consul b:2');
   assert.equal(choose({ CONSUL_HTTP_ADDR: 'a:1' }, 'file:/kv.json'), '/kv.json');
+  assert.equal(
+    choose({}, 'file:data/kv.json'),
+    join(scandir, 'data/kv.json'),
+    'relative to the services directory',
+  );
   assert.equal(choose({ CONSUL_HTTP_ADDR: 'a:1' }, 'consul'), 'consul undefined');
   assert.equal(choose({ CONSUL_HTTP_ADDR: 'a:1' }, 'consul:https://c:1'), 'consul https://c:1');
-  assert.equal(choose(fallback, undefined, 'c:3'), 'consul c:3');
+  assert.equal(choose({}, undefined, 'c:3'), 'consul c:3');
   assert.throws(
     () => choose({}, 'kv.json'),
     /cannot use the source "kv.json": expected file:PATH, consul or consul:HOST:PORT/,

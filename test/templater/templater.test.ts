@@ -2,7 +2,7 @@
 /** `supervise template` on a source file, as a tree runs it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tempDir, until, writeFiles } from '../tree.ts';
@@ -334,12 +334,9 @@ test('--once: 0 when all is written, 100 for what is wrong, 111 for what cannot 
   const source = ['--source', 'file:../kv.json'];
   assert.equal(runAlone(directory, ['--once', ...source]).status, 0);
   assert.equal(runAlone(directory, ['-once', '-source=file:../kv.json']).status, 0);
-  assert.equal(
-    runAlone(directory, ['--once', '--services', 'services.d'], {
-      SUPERVISE_SOURCE_DEFAULT: 'file:../kv.json',
-    }).status,
-    0,
-  );
+  writeFiles(directory, { 'services.d/.supervise/kv.json': '{"kv": {"a": "2"}}' });
+  assert.equal(runAlone(directory, ['--once', '--services', 'services.d']).status, 0);
+  assert.equal(readFileSync(join(directory, 'out/a'), 'utf8'), '2');
   writeFiles(directory, { 'services.d/bad/templates/b.hbs': '{{! dest: /x }}{{' });
   const bad = runAlone(directory, ['--once', ...source, '--log-format', 'text']);
   assert.equal(bad.status, 100);

@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import {
+  bareConfig,
+  DEFAULTS,
+  MAIN_COMMAND,
+  type Problem,
+  parseServiceDir,
+  type RawServiceDir,
+  SETTINGS,
+  type ServiceConfig,
+} from '../../src/core/servicedir.ts';
+
+function raw(texts: Record<string, string> = {}, more: Partial<RawServiceDir> = {}): RawServiceDir {
+  return {
+    name: 'web',
+    path: '/s/web',
+    texts: new Map(Object.entries(texts)),
+    unreadable: [],
+    run: { is: 'ok' },
+    finish: { is: 'missing' },
+    dependencies: [],
+    templates: [],
+    ...more,
+  };
+}
+
+const BARE: ServiceConfig = {
+  name: 'web',
+  path: '/s/web',
+  command: undefined,
+  dependencies: [],
+  hasTemplates: false,
+  hasFinish: false,
+  notifies: false,
+  down: false,
+  essential: false,
+  restart: 'always',
+  restartDelay: { min: 1000, max: 30_000 },
+  restartLimit: undefined,
+  timeoutUp: undefined,
+  timeoutKill: 5000,
+  timeoutFinish: 5000,
+  downSignal: 15,
+  reloadSignal: 1,
+  notificationFd: undefined,
+};
+
+test('a run and nothing else: the defaults', () => {
+  assert.deepEqual(parseServiceDir(raw()), { config: BARE, problems: [] });
+  assert.deepEqual(DEFAULTS, {
+    timeoutKill: 5000,
+    timeoutFinish: 5000,
+    restartDelay: { min: 1000, max: 30_000 },
+  });
+});
+
+const GOOD: [string, string, Partial<ServiceConfig>][] = [
+  ['down', '', { down: true }],
+  ['down', 'anything\n', { down: true }],
+  ['essential', '', { essential: true }],
+  ['restart', 'always', {}],
+  ['restart', 'on-failure\n', { restart: 'on-failure' }],
+  ['restart', ' never ', { restart: 'never' }],
+  ['restart-delay', '1s 30s', {}],
+  ['restart-delay', '500ms', { restartDelay: { min: 500, max: 500 } }],
+  ['restart-delay', ' 100   1m\n', { restartDelay: { min: 100, max: 60_000 } }],
+  ['restart-delay', '2s\t2s', { restartDelay: { min: 2000, max: 2000 } }],
+  ['restart-delay', '1s\n5s\n', { restartDelay: { min: 1000, max: 5000 } }],
+  ['restart-limit', '1', { restartLimit: 1 }],
+  ['restart-limit', '1000000', { restartLimit: 1_000_000 }],
+  ['timeout-kill', '3000', { timeoutKill: 3000 }],
+  ['timeout-kill', '1.5s', { timeoutKill: 1500 }],
+  ['timeout-kill', '0', { timeoutKill: undefined }],
+  ['timeout-finish', '10s', { timeoutFinish: 10_000 }],
+  ['timeout-finish', '0', { timeoutFinish: undefined }],
+  ['timeout-up', '1m', { timeoutUp: 60_000 }],
+  ['timeout-up', '0', { timeoutUp: undefined }],
+  ['down-signal', 'SIGQUIT', { downSignal: 3 }],
+  ['down-signal', 'int', { downSignal: 2 }],
+  ['down-signal', '10\n', { downSignal: 10 }],
+  ['down-signal', 'RTMIN+3', { downSignal: 37 }],
+  ['reload-signal', 'USR1', { reloadSignal: 10 }],
+  ['notification-fd', '3', { notificationFd: 3, notifies: true }],
+  ['notification-fd', '255\n', { notificationFd: 255, notifies: true }],
+  ['type', 'longrun\n', {}],
+];
+
+describe('a setting', () => {
+  for (const [file, text, settings] of GOOD)
+    test(`${file} ${JSON.stringify(text)}`, () => {
+      assert.deepEqual(parseServiceDir(raw({ [file]: text })), {
+        config: { ...BARE, ...settings },
+        problems: [],
+      });
+    });
+
+  const EXPECTED: Record<string, string> = {
+    restart: 'always, on-failure or never',
+    'restart-delay': 'one or two times such as "1s 30s", the least first',
+    'restart-limit': 'a whole number from 1',
+    'timeout-kill': 'a time such as 5s',
+    'timeout-finish': 'a time such as 5s',
+    'timeout-up': 'a time such as 5s',
+    'down-signal': 'a signal such as SIGTERM or 15',
+    'reload-signal': 'a signal such as SIGTERM or 15',
+    'notification-fd': 'a descriptor number from 3 to 255',
+    type: 'longrun',
+  };
+  const BAD: [string, string[]][] = [
+    ['restart', ['', 'Always', 'on failure', 'no', '0']],
+    ['restart-delay', ['', 'soon', '5s 1s', '1s 2s 3s', '1s,2s', '-1s', '1s x']],
+    ['restart-limit', ['', '0', '-1', '1.5', '1e3', '1000001', 'many', '3 4']],
+    ['timeout-kill', ['', 'soon', '-5', '5 s', '5sec', '99999h']],
+    ['timeout-finish', ['', 'soon']],
+    ['timeout-up', ['', 'never']],
+    ['down-signal', ['', 'SIGFOO', '0', '65', 'TERM KILL', 'constructor']],
+    ['reload-signal', ['', 'HUPP']],
+    ['notification-fd', ['', '2', '0', '256', 'three', '3.0', '0x3', '3 4']],
+    ['type', ['', 'oneshot', 'bundle', 'Longrun']],
+  ];
+  for (const [file, texts] of BAD)
+    for (const text of texts)
+      test(`${file} ${JSON.stringify(text)} is refused`, () => {
+        assert.deepEqual(parseServiceDir(raw({ [file]: `${text}\n` })), {
+          config: BARE,
+          problems: [
+            {
+              message: `cannot read /s/web/${file}: expected ${EXPECTED[file]}, got ${JSON.stringify(text)}`,
+            },
+          ],
+        });
+      });
+
+  test('every one has its good and its bad values in these tables', () => {
+    const flags = Object.keys(SETTINGS).filter((name) => SETTINGS[name]?.expected === 'anything');
+    assert.deepEqual(flags, ['down', 'essential']);
+    assert.deepEqual([...new Set(GOOD.map(([file]) => file))].sort(), Object.keys(SETTINGS).sort());
+    assert.deepEqual([...BAD.map(([file]) => file), ...flags].sort(), Object.keys(SETTINGS).sort());
+  });
+
+  test('a long value is cut in the complaint, and a control character cannot reach a terminal', () => {
+    const [long] = parseServiceDir(raw({ restart: 'x'.repeat(4000) })).problems;
+    assert.ok((long?.message.length ?? 999) < 150);
+    const [control] = parseServiceDir(raw({ restart: '\x1b[2Jalways' })).problems;
+    assert.ok(control && !control.message.includes('\x1b'));
+  });
+
+  test('one bad value leaves the others, and each is told', () => {
+    const { config, problems } = parseServiceDir(
+      raw({ 'timeout-kill': 'soon', restart: 'never', 'down-signal': 'NOPE', essential: '' }),
+    );
+    assert.deepEqual(config, { ...BARE, restart: 'never', essential: true });
+    assert.deepEqual(
+      problems.map(({ message }) => message),
+      [
+        'cannot read /s/web/timeout-kill: expected a time such as 5s, got "soon"',
+        'cannot read /s/web/down-signal: expected a signal such as SIGTERM or 15, got "NOPE"',
+      ],
+    );
+  });
+
+  test('whatever the text: settings that can be used, or a complaint; never a throw', () => {
+    const texts = fc.dictionary(
+      fc.constantFrom(...Object.keys(SETTINGS)),
+      fc.oneof(fc.string(), fc.stringMatching(/^[0-9]{1,9}(ms|s|m|h)?( [0-9]{1,9}(ms|s|m|h)?)?$/)),
+    );
+    fc.assert(
+      fc.property(texts, (given) => {
+        const { config, problems } = parseServiceDir(raw(given));
+        assert.ok(config.restartDelay.min <= config.restartDelay.max);
+        assert.ok(config.downSignal >= 1 && config.downSignal <= 64);
+        assert.ok(config.timeoutKill === undefined || config.timeoutKill > 0);
+        assert.ok(config.restartLimit === undefined || config.restartLimit >= 1);
+        assert.equal(config.notifies, config.notificationFd !== undefined);
+        for (const { message } of problems)
+          assert.match(message, /^cannot read \/s\/web\/[a-z-]+: expected .+, got ".*"$/s);
+        assert.ok(problems.length <= Object.keys(given).length);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe('its programs', () => {
+  const broken: Problem = {
+    message: 'cannot start "web": ./run is not executable',
+    hint: 'chmod +x /s/web/run',
+  };
+
+  test('no run', () => {
+    const { config, problems } = parseServiceDir(raw({}, { run: { is: 'missing' } }));
+    assert.deepEqual(problems, [
+      {
+        message: 'cannot start "web": /s/web has no run',
+        hint: 'add an executable /s/web/run, or remove the directory',
+      },
+    ]);
+    assert.equal(config.command, undefined);
+  });
+
+  test('no run where one is built in: that one', () => {
+    const { config, problems } = parseServiceDir(raw({}, { run: { is: 'missing' } }), ['node', 'x']);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(config.command, ['node', 'x']);
+  });
+
+  test('a run of its own replaces the one built in; a broken one does too, and is told', () => {
+    assert.equal(parseServiceDir(raw(), ['node', 'x']).config.command, undefined);
+    const { config, problems } = parseServiceDir(raw({}, { run: { is: 'broken', problem: broken } }), [
+      'node',
+      'x',
+    ]);
+    assert.equal(config.command, undefined);
+    assert.deepEqual(problems, [broken]);
+  });
+
+  test('finish: there, broken', () => {
+    assert.equal(parseServiceDir(raw({}, { finish: { is: 'ok' } })).config.hasFinish, true);
+    const problem = { message: 'cannot use /s/web/finish: ./finish has no shebang' };
+    const { config, problems } = parseServiceDir(raw({}, { finish: { is: 'broken', problem } }));
+    assert.deepEqual(problems, [problem]);
+    assert.equal(config.hasFinish, false);
+  });
+
+  test('all complaints together: the name, what cannot be read, values, programs', () => {
+    const unreadable = { message: 'cannot read /s/web/down: it is a directory (EISDIR)' };
+    const { problems } = parseServiceDir(
+      raw(
+        { restart: 'x' },
+        { name: 'a b', unreadable: [unreadable], run: { is: 'broken', problem: broken } },
+      ),
+    );
+    assert.deepEqual(
+      problems.map(({ message }) => message.slice(0, 30)),
+      [
+        'cannot use "a b" as a service: expecte',
+        unreadable.message,
+        'cannot read /s/web/restart: exp',
+        broken.message,
+      ].map((message) => message.slice(0, 30)),
+    );
+  });
+});
+
+test('dependencies and templates are taken as found', () => {
+  const { config } = parseServiceDir(raw({}, { dependencies: ['cache', 'db'], templates: ['a.hbs'] }));
+  assert.deepEqual(config.dependencies, ['cache', 'db']);
+  assert.equal(config.hasTemplates, true);
+});
+
+describe('its name', () => {
+  for (const name of ['web', 'web-1', 'a.b', 'user@host:80', '_x', '9', 'A,b=c+d'])
+    test(`${name} is one`, () => assert.deepEqual(parseServiceDir(raw({}, { name })).problems, []));
+  for (const name of ['', 'a b', '-x', '.x', 'a/b', 'é', 'a\nb', '(command)', 'a;b', '$x', "a'b"])
+    test(`${JSON.stringify(name)} is none`, () =>
+      assert.deepEqual(parseServiceDir(raw({}, { name })).problems, [
+        {
+          message: `cannot use ${JSON.stringify(name)} as a service: expected a name of letters, digits and ._@:+,=-`,
+          hint: 'rename the directory, or begin its name with a dot to have it passed over',
+        },
+      ]));
+});
+
+test('what has no directory: the defaults and its command', () => {
+  assert.deepEqual(bareConfig(MAIN_COMMAND, ['sleep', '1']), {
+    ...BARE,
+    name: MAIN_COMMAND,
+    path: undefined,
+    command: ['sleep', '1'],
+  });
+});
