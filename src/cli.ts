@@ -203,7 +203,7 @@ function readOptions(given: Given): Options {
     hookTimeout: time('hook-timeout', OPTIONS['hook-timeout'].default),
     exitMap: text('exit-map', 'pairs such as 143=0', parseExitMap) ?? new Map(),
     rewrite: text('rewrite', 'pairs of signals such as TERM:QUIT', parseRewrite) ?? new Map(),
-    watch: readSwitch(given('watch')),
+    watch: readSwitch('watch', given('watch')),
     source: text('source', 'file:PATH or consul:HOST:PORT', (value) => value),
     wait: text('wait', 'two times such as 100ms:2s', parseWait),
     socket: text('socket', 'a path', (value) => value),
@@ -212,7 +212,7 @@ function readOptions(given: Given): Options {
     ),
     logLevel:
       text('log-level', LEVELS.join(', '), (value) => LEVELS.find((level) => level === value)) ?? 'info',
-    json: readSwitch(given('json')) ?? false,
+    json: readSwitch('json', given('json')) ?? false,
   };
 }
 
@@ -248,9 +248,9 @@ function parseFlags(argv: readonly string[]): {
 
 function badFlag(error: unknown, known: readonly string[]): UserError {
   const message = (error as Error).message;
-  const name = /Unknown option '--?([^']*)'/.exec(message)?.[1];
+  const [, dashes, name] = /Unknown option '(--?)([^']*)'/.exec(message) ?? [];
   const near = name === undefined ? undefined : didYouMean(name, known);
-  const cause = name === undefined ? message.replace(/\. .*$/s, '') : `no such option as --${name}`;
+  const cause = name === undefined ? message.replace(/\.\s.*$/s, '') : `no such option as ${dashes}${name}`;
   return new UserError(`cannot read the command line: ${cause}${near ? ` (did you mean --${near}?)` : ''}`, {
     hint: 'supervise --help',
     cause: error,
@@ -292,9 +292,9 @@ function parseWait(text: string): string | undefined {
   return least !== undefined && most !== undefined && least <= most && more.length === 0 ? text : undefined;
 }
 
-function readSwitch(value: string | boolean | undefined): boolean | undefined {
+function readSwitch(name: OptionName, value: string | boolean | undefined): boolean | undefined {
   if (typeof value !== 'string') return value;
   if (/^(1|true|yes|on)$/i.test(value)) return true;
   if (/^(0|false|no|off)$/i.test(value)) return false;
-  throw new UserError(`cannot read a switch in the environment: expected 1 or 0, got "${value}"`);
+  throw new UserError(`cannot use --${name} (or ${envName(name)}): expected 1 or 0, got "${value}"`);
 }

@@ -110,7 +110,11 @@ export class ServiceRunner {
   #announce(before: Service, next: Service): void {
     const { log } = this;
     if (next.death !== before.death && next.death) this.#announceDeath(next, next.death);
-    if (next.killed && !before.killed) log.warn('killed', { pid: next.pid, afterMs: now() - next.since });
+    if (next.killed && !before.killed && next.pid !== undefined)
+      log.warn(next.is === 'finishing' ? 'killed finish' : 'killed', {
+        pid: next.pid,
+        afterMs: Math.round(now() - next.since),
+      });
     if (next.is === before.is) return;
     if ((next.is === 'ready' || next.is === 'up') && before.is === 'starting')
       log.info(next.is === 'ready' ? 'started' : 'started, not ready yet', { pid: next.pid });

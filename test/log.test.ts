@@ -169,3 +169,12 @@ test('a child made before ready is the same log after it', async () => {
     ['supervise: web: before\n', 'supervise: web: after\n'],
   );
 });
+
+test('ready a second time repeats nothing', async () => {
+  const { log, lines } = collect('text');
+  log.info('once');
+  await log.ready();
+  await log.ready();
+  log.info('and once');
+  assert.equal(lines.length, 2);
+});

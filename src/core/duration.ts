@@ -17,7 +17,8 @@ export function parseDuration(text: string): Ms | undefined {
 
 /** A time as people read it: `850ms`, `3.0s`, `4m10s`, `2h05m`, `3d04h`. */
 export function formatDuration(ms: Ms): string {
-  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (Math.round(ms) < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 1000) return '1.0s';
   if (ms < 60_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
   const pad = (n: number): string => String(Math.floor(n)).padStart(2, '0');
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)}m${pad((ms / 1000) % 60)}s`;

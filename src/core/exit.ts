@@ -28,8 +28,9 @@ export function exitCodeOf({ code, signal }: Status): number {
  * else 0, or 137 when something had to be killed.
  */
 export function treeExitCode({ why, command, essential, killed }: Outcome): number {
-  if (command) return exitCodeOf(command);
+  // Whoever ended the tree tells its code; a main command that only obeyed the stop after it does not.
   if (why === 'essential' && essential) return exitCodeOf(essential);
+  if (command) return exitCodeOf(command);
   if (why === 'crash') return 111;
   return killed ? 137 : 0;
 }

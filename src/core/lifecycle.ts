@@ -65,7 +65,7 @@ export interface Service {
   readonly fault: string | undefined;
   /** Somebody ordered a start since the death: it waits for no backoff and obeys no restart policy. */
   readonly ordered: boolean;
-  /** While stopping: SIGKILL was sent. */
+  /** SIGKILL was sent to the child; where there is none yet, it is to be sent as soon as there is. */
   readonly killed: boolean;
 }
 
@@ -194,8 +194,13 @@ const killRun: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service, _event, _c
             : { ...enter(service, 'stopping', now), killed: true },
         effects: [{ do: 'kill', pid: service.pid }],
       };
+/** Ahead of the child: the kill waits for it. */
+const killOnceThere: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service) => ({
+  next: { ...service, killed: true, deadline: undefined },
+  effects: [],
+});
 const killFinish: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service) => ({
-  next: { ...service, deadline: undefined },
+  next: { ...service, killed: true, deadline: undefined },
   effects: service.pid === undefined ? [] : [{ do: 'kill', pid: service.pid }],
 });
 
@@ -214,10 +219,14 @@ const TABLE: Table = {
   starting: {
     up: setWant,
     down: wishDown,
-    restart: stay,
-    kill: stay,
+    restart: (service) => ({
+      next: { ...service, want: service.want === 'once' ? 'once' : 'up' },
+      effects: [],
+    }),
+    kill: killOnceThere,
     spawned(service, { pid }, config, now) {
-      const run = { ...service, pid, startedAt: now, readyAt: undefined, fault: undefined, killed: false };
+      const run = { ...service, pid, startedAt: now, readyAt: undefined, fault: undefined };
+      if (run.killed) return killRun(run, { type: 'kill' }, config, now);
       if (run.want === 'down') return halt(run, config, now, service.deadline);
       if (!config.notifies) return { next: { ...enter(run, 'ready', now), readyAt: now }, effects: [] };
       const deadline = config.timeoutUp === undefined ? undefined : now + config.timeoutUp;
@@ -227,7 +236,7 @@ const TABLE: Table = {
       died({ ...service, startedAt: now, readyAt: undefined }, { code, signal: 0 }, reason, config, now),
     exited: stay,
     notified: stay,
-    timeout: stay,
+    timeout: killOnceThere,
   },
   up: {
     up: setWant,
@@ -270,17 +279,11 @@ const TABLE: Table = {
     down: wishDown,
     restart: wishRestart,
     kill: killFinish,
-    spawned: (service, { pid }, config, now) => ({
-      next: {
-        ...service,
-        pid,
-        deadline: earlier(
-          service.deadline,
-          config.timeoutFinish === undefined ? undefined : now + config.timeoutFinish,
-        ),
-      },
-      effects: [],
-    }),
+    spawned: (service, { pid }, config, now) => {
+      if (service.killed) return killFinish({ ...service, pid }, { type: 'kill' }, config, now);
+      const limit = config.timeoutFinish === undefined ? undefined : now + config.timeoutFinish;
+      return { next: { ...service, pid, deadline: earlier(service.deadline, limit) }, effects: [] };
+    },
     refused: (service, _event, config, now) => settle(service, undefined, config, now),
     exited: (service, { code }, config, now) => settle(service, code, config, now),
     notified: stay,
@@ -318,10 +321,8 @@ function enter(service: Service, is: State, now: Ms): Service {
 }
 
 function start(service: Service, now: Ms): Step {
-  return {
-    next: { ...enter(service, 'starting', now), ordered: false, pid: undefined },
-    effects: [{ do: 'run' }],
-  };
+  const next = { ...enter(service, 'starting', now), ordered: false, pid: undefined, killed: false };
+  return { next, effects: [{ do: 'run' }] };
 }
 
 /** Tells a living run to stop, and when it will be killed. */
@@ -352,7 +353,13 @@ function died(
     reason,
     pgid: service.pid,
   };
-  const next = { ...backoff(service, death, config, now), death, pid: undefined, fault: undefined };
+  const next = {
+    ...backoff(service, death, config, now),
+    death,
+    pid: undefined,
+    fault: undefined,
+    killed: false,
+  };
   if (!config.hasFinish || death.pgid === undefined) return settle(next, undefined, config, now);
   return { next: enter(next, 'finishing', now), effects: [{ do: 'finish', death }] };
 }
@@ -395,8 +402,12 @@ function settle(service: Service, finishCode: number | undefined, config: LifeCo
     const asked = service.want === 'down';
     const want: Want = to.to === 'down' ? 'down' : service.want;
     next = { ...enter(service, to.to, now), pid: undefined, want, ordered: false };
+    // Ahead of `over`, which may stop the tree, and with it the hooks of crashes.
+    if (death.kind === 'crash') effects.push({ do: 'crashed', death, next: to });
     if (!asked) effects.push({ do: 'over', death });
+    return { next, effects };
   }
+  // Behind `run`: a hook delays no restart.
   if (death.kind === 'crash') effects.push({ do: 'crashed', death, next: to });
   return { next, effects };
 }

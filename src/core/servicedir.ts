@@ -76,7 +76,8 @@ export const SETTINGS: Readonly<Record<string, Setting>> = {
   'restart-delay': {
     expected: 'one or two times such as "1s 30s", the least first',
     read(text) {
-      const [min, max = min, ...more] = text.split(/\s+/).map(parseDuration);
+      const [least = '', greatest = least, ...more] = text.split(/\s+/);
+      const [min, max] = [parseDuration(least), parseDuration(greatest)];
       if (min === undefined || max === undefined || more.length > 0 || min > max) return undefined;
       return { restartDelay: { min, max } };
     },
