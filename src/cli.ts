@@ -169,8 +169,10 @@ export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv
   const words = isVerb ? positionals.slice(1) : positionals;
   checkWords(command, words, main);
   const given = (name: OptionName): string | boolean | undefined => {
-    if (values[name] === undefined) return env[envName(name)] || undefined;
-    if (!(COMMANDS[command].options as readonly string[]).includes(name))
+    const isIts = (COMMANDS[command].options as readonly string[]).includes(name);
+    // What the environment says to other verbs is none of this one's business.
+    if (values[name] === undefined) return isIts ? env[envName(name)] || undefined : undefined;
+    if (!isIts)
       throw new UserError(`cannot use --${name} with "${command}"`, { hint: `supervise help ${command}` });
     return values[name];
   };

@@ -141,7 +141,7 @@ export class ServiceRunner {
       this.log.info('ended', fields);
       return;
     }
-    const after = verdict(next, this.config, now());
+    const after = verdict(next, this.config, next.since);
     const delayMs = after.to === 'restart' ? Math.round(after.delayMs) : undefined;
     const crashes = death.kind === 'crash' ? next.crashes : undefined;
     const level = death.kind === 'crash' ? 'warn' : 'info';

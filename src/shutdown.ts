@@ -4,7 +4,7 @@ import { type Status, type StopReason, treeExitCode } from './core/exit.ts';
 import type { Death, Service } from './core/lifecycle.ts';
 import { type Descent, longestDescents } from './core/order.ts';
 import { MAIN_COMMAND } from './core/servicedir.ts';
-import { patience, reserve, stopTime } from './core/stop-budget.ts';
+import { finishShare, patience, reserve, stopTime } from './core/stop-budget.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
 import { Alarm, now } from './os/clock.ts';
@@ -58,6 +58,7 @@ export class Shutdown {
   /** The end of the whole budget. */
   readonly #end = new Alarm(() => this.#expire());
   /** The end of the strays' patience. */
+  readonly #lookAgain = new Alarm(() => this.reaped());
   readonly #straysEnd = new Alarm(() => this.#endStrays());
 
   constructor(options: ShutdownOptions) {
@@ -113,7 +114,7 @@ export class Shutdown {
       runner.send(
         this.#forced
           ? { type: 'kill' }
-          : { type: 'down', killBy: this.#killBy(runner.name, runner.config.timeoutFinish) },
+          : { type: 'down', killBy: this.#killBy(runner.name, runner.config.timeoutFinish, 0) },
       );
     if (runner.isSettled) this.#retreat();
   }
@@ -132,15 +133,23 @@ export class Shutdown {
       if (this.#told.has(name)) continue;
       if (!this.#forced && tree.dependentsOf(name).some((other) => !other.runner.isSettled)) continue;
       this.#told.add(name);
-      member.runner.send({ type: 'down', killBy: this.#killBy(name, member.runner.config.timeoutKill) });
+      const { config } = member.runner;
+      const killBy = this.#killBy(name, config.timeoutKill, finishShare(config));
+      member.runner.send({ type: 'down', killBy });
     }
     if (alive === 0 && this.#phase === 'services' && everySettled(tree)) this.#beginStrays();
   }
 
-  #killBy(name: string, own: Ms | undefined): Ms {
+  /** @param then what its share must still hold after that: its finish script's part */
+  #killBy(name: string, own: Ms | undefined, then: Ms): Ms {
+    const share = patience(undefined, this.#left(), this.#descents.get(name) ?? NOBODY_BELOW);
+    return now() + Math.min(own ?? share, Math.max(share - then, share / 2));
+  }
+
+  /** What is left of the budget for services and strays. */
+  #left(): Ms {
     const { hooks, stopTimeout } = this.#options;
-    const left = this.#deadline - reserve(stopTimeout, hooks.has('finish')) - now();
-    return now() + patience(own, left, this.#descents.get(name) ?? NOBODY_BELOW);
+    return this.#deadline - reserve(stopTimeout, hooks.has('finish')) - now();
   }
 
   #killAll(): void {
@@ -154,16 +163,18 @@ export class Shutdown {
   /** What services left behind: TERM, and KILL when its patience or the budget ends. */
   #beginStrays(): void {
     this.#phase = 'strays';
-    const strays = this.#strays();
+    // A crash hook is nothing that was left behind: it may come to its end, in the same time.
+    const running = this.#options.hooks.abandon().flatMap((pid) => [pid, ...descendantsOf(pid)]);
+    const strays = this.#strays().filter((pid) => this.#forced || !running.includes(pid));
     for (const pid of strays) {
       send(pid, this.#forced ? SIGKILL : SIGTERM);
       send(pid, SIGCONT);
     }
-    for (const pid of this.#options.hooks.abandon()) send(-pid, SIGTERM);
     if (strays.length > 0) this.#log.info('stopping what services left behind', { count: strays.length });
-    const { hooks, stopTimeout } = this.#options;
-    const left = this.#deadline - reserve(stopTimeout, hooks.has('finish')) - now();
-    const most = Math.min(STRAYS_PATIENCE, Math.max(left, reserve(stopTimeout, false) / 2));
+    const most = Math.min(
+      STRAYS_PATIENCE,
+      Math.max(this.#left(), reserve(this.#options.stopTimeout, false) / 2),
+    );
     this.#straysEnd.arm(now() + most);
     this.#lookForStrays();
   }
@@ -173,9 +184,10 @@ export class Shutdown {
     if (this.#strays().length === 0) {
       // A zombie that nobody waited for yet is no reason to stay: the round that reaps it is already on its way.
       this.#straysEnd.arm(undefined);
+      this.#lookAgain.arm(undefined);
       void this.#runFinishHook();
     } else if (!reaper) {
-      setTimeout(() => this.reaped(), LOOK_AGAIN);
+      this.#lookAgain.arm(now() + LOOK_AGAIN);
     }
   }
 

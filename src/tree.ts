@@ -135,8 +135,8 @@ export class Tree {
       const member = this.members.get(config.name);
       if (!member) {
         result.added.push(config.name);
-        this.#add(config, problem);
-        if (!config.down && !problem) this.up(config.name);
+        const added = this.#add(config, problem);
+        if (!config.down && !problem) added.asked = 'up';
         continue;
       }
       const mended = member.problem !== undefined && !problem;
@@ -145,7 +145,10 @@ export class Tree {
       if (broken) this.#complain(config.name, problem);
       if (mended || broken || differs) result.changed.push(config.name);
       member.problem = problem;
-      if (!problem) member.runner.config = config;
+      // The order is what was checked above, whatever else is wrong with it.
+      member.runner.config = problem
+        ? { ...member.runner.config, dependencies: config.dependencies }
+        : config;
       if ((mended || member.removed) && !config.down) member.asked = 'up';
       member.removed = false;
     }
@@ -253,7 +256,7 @@ export class Tree {
     return found;
   }
 
-  #add(config: ServiceConfig, problem: Problem | undefined, launcher?: RunOptions['launcher']): void {
+  #add(config: ServiceConfig, problem: Problem | undefined, launcher?: RunOptions['launcher']): Member {
     const options: RunOptions = {};
     if (launcher) options.launcher = launcher;
     if (config.name === MAIN_COMMAND) options.stdin = 'inherit';
@@ -280,6 +283,7 @@ export class Tree {
     };
     this.members.set(config.name, member);
     if (problem) this.#complain(config.name, problem);
+    return member;
   }
 
   #complain(service: string, { message, hint }: Problem): void {
@@ -297,7 +301,7 @@ export class Tree {
     const member = this.members.get(name);
     if (!member?.asked || this.stopping || member.problem) return;
     if (this.waitsFor(member).length > 0) {
-      if (!this.#told.has(name)) this.#impatience.arm(now() + PATIENCE_MS);
+      if (!this.#told.has(name) && !this.#impatience.isArmed) this.#impatience.arm(now() + PATIENCE_MS);
       return;
     }
     this.#told.delete(name);
@@ -318,6 +322,8 @@ export class Tree {
     if (!member.removed || !member.runner.isSettled) return;
     this.members.delete(member.runner.name);
     this.#relate();
+    // Whoever waited for it waits for it no more: the main command waits for all.
+    for (const name of this.members.keys()) this.#advance(name);
   }
 
   #crashed(runner: ServiceRunner, death: Death, next: Verdict): void {

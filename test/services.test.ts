@@ -35,7 +35,7 @@ test('run gets its name, its directory and a session of its own', async (t) => {
 test('crashes in a row: the delay doubles from the least to the greatest, the limit ends them', async (t) => {
   const tree = startTree(t, {
     'app/run': '#!/bin/sh\necho x >>"$OUT/runs"\nexit 3\n',
-    'app/restart-delay': '20ms 50ms',
+    'app/restart-delay': '500ms 1200ms',
     'app/restart-limit': '4',
     '.supervise/crash': CRASH,
   });
@@ -44,9 +44,9 @@ test('crashes in a row: the delay doubles from the least to the greatest, the li
   assert.deepEqual(
     deaths.map((event) => [event['code'], event['crashes'], event['next'], event['delayMs']]),
     [
-      [3, 1, 'restart', 20],
-      [3, 2, 'restart', 40],
-      [3, 3, 'restart', 50],
+      [3, 1, 'restart', 500],
+      [3, 2, 'restart', 1000],
+      [3, 3, 'restart', 1200],
       [3, 4, 'failed', undefined],
     ],
   );

@@ -1,3 +1,4 @@
+import { isForgiven } from '../core/lifecycle.ts';
 import { signalName } from '../core/signals.ts';
 import { now } from '../os/clock.ts';
 import type { Member, Tree } from '../tree.ts';
@@ -73,7 +74,7 @@ function serviceStatus(tree: Tree, member: Member): ServiceStatus {
     wanted: asked ?? (problem && !runner.config.down ? 'up' : service.want),
     since: iso(runner.changedAt),
     pid: service.pid ?? null,
-    crashes: service.crashes,
+    crashes: service.is === 'ready' && isForgiven(service, runner.config, now()) ? 0 : service.crashes,
     lastDeath: death
       ? {
           code: death.signal === 0 ? death.code : null,

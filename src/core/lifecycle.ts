@@ -129,6 +129,11 @@ export function step(service: Service, event: Event, config: LifeConfig, now: Ms
   return rule(service, event, config, now);
 }
 
+/** Whether this run stayed ready long enough (the greatest delay) for the crashes before it to be forgotten. */
+export function isForgiven(service: Service, config: LifeConfig, now: Ms): boolean {
+  return service.readyAt !== undefined && now - service.readyAt >= config.restartDelay.max;
+}
+
 /** Whether a child of the service is alive, or about to be. */
 export function isAlive(service: Service): boolean {
   return service.pid !== undefined || service.is === 'starting' || service.is === 'finishing';
@@ -358,10 +363,9 @@ function died(
     death,
     pid: undefined,
     fault: undefined,
-    killed: false,
   };
   if (!config.hasFinish || death.pgid === undefined) return settle(next, undefined, config, now);
-  return { next: enter(next, 'finishing', now), effects: [{ do: 'finish', death }] };
+  return { next: { ...enter(next, 'finishing', now), killed: false }, effects: [{ do: 'finish', death }] };
 }
 
 /**
@@ -371,12 +375,12 @@ function died(
 function backoff(service: Service, death: Death, config: LifeConfig, now: Ms): Service {
   if (death.kind === 'stopped') return { ...service, notBefore: now };
   const { min, max } = config.restartDelay;
-  const stable = service.readyAt !== undefined && now - service.readyAt >= max;
-  const before = stable ? { crashes: 0, delay: 0 } : service;
+  const before = isForgiven(service, config, now) ? { crashes: 0, delay: 0 } : service;
   const crashes = death.kind === 'crash' ? before.crashes + 1 : 0;
   if (death.pgid !== undefined && death.ranMs >= min)
     return { ...service, crashes, delay: before.delay, notBefore: now };
-  const delay = before.delay === 0 ? min : Math.min(before.delay * 2, max);
+  // A least delay of 0 is a wish for speed, not for a loop over what cannot be executed at all.
+  const delay = before.delay === 0 ? Math.max(min, 1) : Math.min(before.delay * 2, Math.max(max, 1));
   return { ...service, crashes, delay, notBefore: now + delay };
 }
 

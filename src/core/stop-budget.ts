@@ -14,8 +14,12 @@ export function stopTime(
   service: { timeoutKill: Ms | undefined; timeoutFinish: Ms | undefined; hasFinish: boolean },
   budget: Ms,
 ): Ms {
-  const finish = service.hasFinish ? Math.min(service.timeoutFinish ?? FINISH_SHARE, FINISH_SHARE) : 0;
-  return (service.timeoutKill ?? budget) + finish;
+  return (service.timeoutKill ?? budget) + finishShare(service);
+}
+
+/** The part of that which is its finish script's. */
+export function finishShare(service: { timeoutFinish: Ms | undefined; hasFinish: boolean }): Ms {
+  return service.hasFinish ? Math.min(service.timeoutFinish ?? FINISH_SHARE, FINISH_SHARE) : 0;
 }
 
 /** What is kept back from the budget for strays and the finish hook. */

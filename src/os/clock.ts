@@ -15,6 +15,10 @@ export class Alarm {
     this.#ring = ring;
   }
 
+  get isArmed(): boolean {
+    return this.#due !== undefined;
+  }
+
   /** @param due when to ring, or undefined for never. A deadline that is armed already is left alone. */
   arm(due: Ms | undefined): void {
     if (due === this.#due) return;

@@ -62,7 +62,7 @@ export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> 
       const fits = await lstat(path).then((stat) => isDressed(stat, wanted));
       return { changed: false, commit: guard(dest, fits ? async () => {} : repair), discard: async () => {} };
     }
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+    await makeDirectory(dirname(path));
     const temp = join(dirname(path), `${tempPrefix(path)}${randomBytes(6).toString('hex')}`);
     const rewrite = (): Promise<void> => rewriteInPlace(path, bytes, wanted);
     try {
@@ -195,6 +195,21 @@ async function isWritable(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Not mkdir's own `recursive`: that never returns below /proc, where making a directory is ENOENT all the way up. */
+async function makeDirectory(path: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
+      if (errno(error) !== 'EEXIST') throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    if (errno(error) !== 'ENOENT' || path === dirname(path)) throw error;
+    await makeDirectory(dirname(path));
+    await make();
+  }
 }
 
 /** A file that we may not read counts as different. */

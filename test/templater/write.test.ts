@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { UserError } from '../../src/errors.ts';
 import { removeLeftovers, stage, type Target } from '../../src/templater/write.ts';
@@ -108,10 +108,11 @@ test('a destination that cannot be written is told with its cause, and nothing i
   const cases: [string, RegExp][] = [
     ['dir', /^cannot write .*\/dir: it is a directory \(EISDIR\)$/],
     ['file/x', /^cannot write .*\/file\/x: a part of the path is not a directory \(ENOTDIR\)$/],
+    ['/proc/nothing/here', /^cannot write \/proc\/nothing\/here: no such file or directory \(ENOENT\)$/],
     ['fifo', /^cannot write .*\/fifo: it is not a regular file$/],
   ];
   for (const [name, message] of cases)
-    await assert.rejects(write(join(directory, name), 'x'), (error) => {
+    await assert.rejects(write(resolve(directory, name), 'x'), (error) => {
       assert.ok(error instanceof UserError);
       assert.match(error.message, message);
       return true;
@@ -158,7 +159,7 @@ test('a file that is mounted is rewritten in place', (t) => {
   const script = `
     echo long old content >real; echo >mounted; mount --bind real mounted
     $WRITE mounted new; cat real; ls -A
-    mount -t tmpfs none /mnt; echo >/mnt/here; mount --bind real /mnt/here; mount -o remount,ro /mnt
+    mount -t tmpfs none /mnt; echo >/mnt/here; mount --bind real /mnt/here; mount -o remount,bind,ro /mnt
     $WRITE /mnt/here newer; cat real; ls -A /mnt
     $WRITE /mnt/here newer`;
   assert.equal(
@@ -174,7 +175,7 @@ test('a full or read-only disk leaves the old file and nothing else', (t) => {
     $WRITE /mnt/app.conf "$(head -c 20000 /dev/zero | tr '\\0' x)"; cat /mnt/app.conf; ls -A /mnt
     echo old >bound; mount --bind /mnt/own/mounted bound
     $WRITE bound "$(head -c 20000 /dev/zero | tr '\\0' x)"; cat bound
-    mount -o remount,ro /mnt; $WRITE /mnt/app.conf new; $WRITE /mnt/fresh new; cat /mnt/app.conf`;
+    mount -o remount,bind,ro /mnt; $WRITE /mnt/app.conf new; $WRITE /mnt/fresh new; cat /mnt/app.conf`;
   const full = (path: string): string => `cannot write ${path}: no space left on the device (ENOSPC)\n`;
   const ro = (path: string): string => `cannot write ${path}: read-only file system (EROFS)\n`;
   const directory = tempDir(t);
