@@ -1,18 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readlink,
-  realpath,
-  rename,
-  rm,
-} from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
+import {
+  followLinks,
+  holds,
+  isWritable,
+  makeDirectory,
+  overwrite,
+  syncDirectory,
+  unlessMissing,
+  withHandle,
+} from './disk.ts';
 import { type Ids, lookUpOwner, type Owner } from './owner.ts';
 
 /** Where a rendered file goes. */
@@ -170,81 +170,6 @@ async function rewriteInPlace(path: string, bytes: Uint8Array, wanted: Wanted): 
   });
 }
 
-async function overwrite(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; )
-    done += (await file.write(bytes, done, bytes.length - done, done)).bytesWritten;
-  await file.truncate(bytes.length);
-  await file.sync();
-}
-
-async function withHandle(
-  path: string,
-  flags: number,
-  use: (file: FileHandle) => Promise<void>,
-): Promise<void> {
-  const file = await open(path, flags);
-  try {
-    await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
-async function isWritable(path: string): Promise<boolean> {
-  return withHandle(path, constants.O_RDWR, async () => {}).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Not mkdir's own `recursive`: that never returns below /proc, where making a directory is ENOENT all the way up. */
-async function makeDirectory(path: string): Promise<void> {
-  const make = (): Promise<void> =>
-    mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
-      if (errno(error) !== 'EEXIST') throw error;
-    });
-  try {
-    await make();
-  } catch (error) {
-    if (errno(error) !== 'ENOENT' || path === dirname(path)) throw error;
-    await makeDirectory(dirname(path));
-    await make();
-  }
-}
-
-/** A file that we may not read counts as different. */
-async function holds(path: string, old: Stats, bytes: Uint8Array): Promise<boolean> {
-  if (old.size !== bytes.length) return false;
-  const file = await open(path, constants.O_RDONLY).catch(() => undefined);
-  if (!file) return false;
-  try {
-    return (await file.readFile()).equals(bytes);
-  } finally {
-    await file.close();
-  }
-}
-
-/** The path without links, also where its last link points to nothing yet. */
-async function followLinks(dest: string): Promise<string> {
-  let path = dest;
-  for (let links = 0; links < 40; links++) {
-    try {
-      return await realpath(path);
-    } catch (error) {
-      if (errno(error) !== 'ENOENT') throw error;
-    }
-    const stat = await lstat(path).catch(unlessMissing);
-    if (!stat?.isSymbolicLink()) return path;
-    path = resolve(dirname(path), await readlink(path));
-  }
-  throw Object.assign(new Error(), { code: 'ELOOP' });
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  // Some file systems cannot sync a directory; the rename has happened all the same.
-  await withHandle(path, constants.O_RDONLY, (directory) => directory.sync()).catch(() => {});
-}
-
 /** Hidden, of constant length, and not matched by the patterns (`*.conf`) with which programs read a directory. */
 function tempPrefix(path: string): string {
   return `.supervise-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 12)}-`;
@@ -275,9 +200,4 @@ function cannotWrite(dest: string, error: unknown): UserError {
     cause: error,
     ...(hint === undefined ? {} : { hint }),
   });
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (errno(error) !== 'ENOENT') throw error;
-  return undefined;
 }

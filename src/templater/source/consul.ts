@@ -20,8 +20,11 @@ export interface ConsulSourceOptions {
   limit?: Ms;
 }
 
-/** As consul-template has it: long enough to be idle, short enough to notice within a minute that the peer is gone. */
-const WAIT: Ms = 60_000;
+/**
+ * Long enough to be idle. With the sixteenth that Consul adds it stays below 60 s, after which nginx and many load
+ * balancers cut a silent connection; that would look like an outage every minute.
+ */
+const WAIT: Ms = 50_000;
 /** With more queries than connections each holds one only this long, so that all have their turn. */
 const WAIT_IN_TURNS: Ms = 1000;
 const LIMIT: Ms = 30_000;

@@ -1,0 +1,89 @@
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readlink, realpath } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { errno } from '../errors.ts';
+
+/** The path without links, also where its last link points to nothing yet. */
+export async function followLinks(dest: string): Promise<string> {
+  let path = dest;
+  for (let links = 0; links < 40; links++) {
+    try {
+      return await realpath(path);
+    } catch (error) {
+      if (errno(error) !== 'ENOENT') throw error;
+    }
+    const stat = await lstat(path).catch(unlessMissing);
+    if (!stat?.isSymbolicLink()) return path;
+    path = resolve(dirname(path), await readlink(path));
+  }
+  throw Object.assign(new Error(), { code: 'ELOOP' });
+}
+
+/** Not mkdir's own `recursive`: that never returns below /proc, where making a directory is ENOENT all the way up. */
+export async function makeDirectory(path: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
+      if (errno(error) !== 'EEXIST') throw error;
+    });
+  try {
+    await make();
+  } catch (error) {
+    if (errno(error) !== 'ENOENT' || path === dirname(path)) throw error;
+    await makeDirectory(dirname(path));
+    await make();
+  }
+}
+
+/** A file that we may not read counts as different. */
+export async function holds(path: string, old: Stats, bytes: Uint8Array): Promise<boolean> {
+  if (old.size !== bytes.length) return false;
+  const file = await open(path, constants.O_RDONLY).catch(() => undefined);
+  if (!file) return false;
+  try {
+    return (await file.readFile()).equals(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether it may be opened for writing; tried, since only the kernel knows about mounts and capabilities. */
+export async function isWritable(path: string): Promise<boolean> {
+  return withHandle(path, constants.O_RDWR, async () => {}).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Replaces the content of an open file, on the disk and not only in memory. */
+export async function overwrite(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; )
+    done += (await file.write(bytes, done, bytes.length - done, done)).bytesWritten;
+  await file.truncate(bytes.length);
+  await file.sync();
+}
+
+/** Has what was renamed in a directory survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  // Some file systems cannot sync a directory; the rename has happened all the same.
+  await withHandle(path, constants.O_RDONLY, (directory) => directory.sync()).catch(() => {});
+}
+
+/** Opens a file for a while. */
+export async function withHandle(
+  path: string,
+  flags: number,
+  use: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Undefined for what is not there; all else is thrown on. */
+export function unlessMissing(error: unknown): undefined {
+  if (errno(error) !== 'ENOENT') throw error;
+  return undefined;
+}
