@@ -15,7 +15,7 @@ async function main(argv: string[]): Promise<number> {
   switch (invocation.command) {
     case 'run': {
       const { run } = await import('./commands/run.ts');
-      return run(invocation, { ...findNative(), self: [process.execPath, ...process.execArgv, self] });
+      return run(invocation, { ...findNative(), node: [process.execPath, ...process.execArgv], self });
     }
     case 'template': {
       const { template } = await import('./commands/template.ts');
