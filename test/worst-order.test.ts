@@ -59,7 +59,7 @@ test('the main command does not wait for a service that was removed', async (t) 
   rmSync(join(tree.scandir, 'b'), { recursive: true });
   tree.signal('SIGHUP');
   await tree.event('stopped', 'b');
-  await until('main started ' + tree.transcript, () => tree.hasEnded, 3000);
+  await until(`main started ${tree.transcript}`, () => tree.hasEnded, 3000);
   assert.equal((await tree.ended).code, 7);
 });
 test('a patient service that ignores TERM leaves its finish its part of the budget', async (t) => {

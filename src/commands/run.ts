@@ -18,7 +18,7 @@ import { EXEC_VERB } from './exec.ts';
 
 const { SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU } = constants.signals;
 
-/** The templater makes much short-lived garbage; a small nursery keeps its memory by a third smaller at no cost in time. */
+/** The templater makes much short-lived garbage under many changes; a small nursery bounds what that adds to its memory. */
 const SMALL_HEAP = ['--max-semi-space-size=1'];
 
 /** What main.ts found before it knew what to run. */
