@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { BUNDLE, SLEEPER, tempDir, until, writeFiles } from './tree.ts';
+import { BUNDLE, NODE, SLEEPER, tempDir, until, writeFiles } from './tree.ts';
 
 interface Terminal {
   child: ChildProcess;
@@ -17,7 +17,7 @@ interface Terminal {
 function open(t: TestContext, command: string): Terminal {
   const directory = tempDir(t);
   const scandir = writeFiles(join(directory, 'services'), { 'app/run': SLEEPER });
-  const line = `exec '${process.execPath}' '${BUNDLE}' '${scandir}' --no-watch -- ${command}`;
+  const line = `exec '${NODE}' '${BUNDLE}' '${scandir}' --no-watch -- ${command}`;
   const child = spawn('script', ['-qec', line, '/dev/null'], {
     env: {
       PATH: process.env['PATH'],

@@ -6,7 +6,10 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { execaSync } from 'execa';
 
+/** The built bundle, or another build of it (`SUPERVISE_BUNDLE`). */
 export const BUNDLE = process.env['SUPERVISE_BUNDLE'] ?? join(import.meta.dirname, '../dist/supervise.cjs');
+/** The Node that runs it: ours, or another that must do as well (`SUPERVISE_NODE`). */
+export const NODE = process.env['SUPERVISE_NODE'] ?? process.execPath;
 /** Generous: a condition that is not met by then never will be. */
 const LIMIT_MS = 30_000;
 
@@ -85,12 +88,7 @@ export class RunningTree {
     this.directory = directory;
     this.scandir = scandir;
     this.socket = join(directory, 'control');
-    const [file = '', ...args] = [
-      ...(options.prefix ?? []),
-      process.execPath,
-      options.bundle ?? BUNDLE,
-      ...argv,
-    ];
+    const [file = '', ...args] = [...(options.prefix ?? []), NODE, options.bundle ?? BUNDLE, ...argv];
     this.child = spawn(file, args, {
       env: { PATH: process.env['PATH'], SUPERVISE_SOCKET: this.socket, ...options.env },
       cwd: directory,
@@ -152,7 +150,7 @@ export class RunningTree {
 
   /** Runs a control verb against this tree. */
   control(...args: string[]): { code: number | null; stdout: string; stderr: string } {
-    const { exitCode, stdout, stderr } = execaSync(process.execPath, [BUNDLE, ...args], {
+    const { exitCode, stdout, stderr } = execaSync(NODE, [BUNDLE, ...args], {
       env: { PATH: process.env['PATH'], SUPERVISE_SOCKET: this.socket },
       extendEnv: false,
       reject: false,
