@@ -32,6 +32,8 @@ test('put → file → restarted exactly once; the same value again → nothing'
   assert.equal(tree.file('app.conf'), 'value=one\n');
   await consul.put('e2e/a', 'two');
   await tree.event('started', 'app', 2);
+  // A run that is told to stop before its first line ran has seen nothing.
+  await until('two to be seen', () => tree.lines('seen').length === 2);
   const file = join(tree.directory, 'app.conf');
   const { mtimeMs, ino } = statSync(file);
   await consul.put('e2e/a', 'two');
