@@ -29,6 +29,7 @@ test('put → file → restarted exactly once; the same value again → nothing'
   await consul.put('e2e/a', 'one');
   const tree = follow(t, { 'app/run': APP, 'app/templates/app.conf.hbs': template('e2e/a', 'restart') });
   await tree.event('started', 'app');
+  await until('one to be seen', () => tree.lines('seen').length === 1);
   assert.equal(tree.file('app.conf'), 'value=one\n');
   await consul.put('e2e/a', 'two');
   await tree.event('started', 'app', 2);
