@@ -52,13 +52,15 @@ export class Shutdown {
   #deadline: Ms = 0;
   #forced = false;
   #killed = false;
+  /** Crash hooks that still ran when the services were down, and what they had started. */
+  #hooking: readonly number[] = [];
   /** Names that were told to stop. */
   readonly #told = new Set<string>();
   #descents = new Map<string, Descent>();
   /** The end of the whole budget. */
   readonly #end = new Alarm(() => this.#expire());
-  /** The end of the strays' patience. */
   readonly #lookAgain = new Alarm(() => this.reaped());
+  /** The end of the strays' patience. */
   readonly #straysEnd = new Alarm(() => this.#endStrays());
 
   constructor(options: ShutdownOptions) {
@@ -164,8 +166,8 @@ export class Shutdown {
   #beginStrays(): void {
     this.#phase = 'strays';
     // A crash hook is nothing that was left behind: it may come to its end, in the same time.
-    const running = this.#options.hooks.abandon().flatMap((pid) => [pid, ...descendantsOf(pid)]);
-    const strays = this.#strays().filter((pid) => this.#forced || !running.includes(pid));
+    this.#hooking = this.#options.hooks.abandon().flatMap((pid) => [pid, ...descendantsOf(pid)]);
+    const strays = this.#strays().filter((pid) => this.#forced || !this.#hooking.includes(pid));
     for (const pid of strays) {
       send(pid, this.#forced ? SIGKILL : SIGTERM);
       send(pid, SIGCONT);
@@ -195,8 +197,9 @@ export class Shutdown {
     if (this.#phase !== 'strays') return;
     const strays = this.#strays();
     if (strays.length > 0) {
-      this.#killed = true;
-      this.#log.warn('killed what services left behind', { pids: strays });
+      // A slow hook is a warning, and no stain on the services.
+      if (strays.some((pid) => !this.#hooking.includes(pid))) this.#killed = true;
+      this.#log.warn('killed what was left', { pids: strays });
       for (const pid of strays) send(pid, SIGKILL);
     }
     // Whoever forked meanwhile is found by the next look; the end of the budget bounds them all.
