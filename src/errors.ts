@@ -68,11 +68,16 @@ const WORDS: Record<string, string> = {
   ETXTBSY: 'the file is open for writing (ETXTBSY)',
 };
 
+/** Longer is no typing mistake, and its distances would cost time. */
+const MOST_WORD = 64;
+
 /** The candidate that a mistyped word most likely meant, or undefined when none is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > MOST_WORD) return undefined;
   let best: string | undefined;
   let least = Math.floor(word.length / 3) + 2;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= least) continue;
     const distance = editDistance(word, candidate);
     if (distance < least) [best, least] = [candidate, distance];
   }

@@ -5,32 +5,35 @@ import type { Log } from './log.ts';
 /** Where the templater's values come from, as it last said. */
 export type SourceState = Extract<Report, { type: 'source' }>;
 
+/** What the gate asks of the tree, and tells it. */
+export interface GateListener {
+  /** Whether there is such a service; reports of others are nobody's. */
+  isKnown(service: string): boolean;
+  /** A service has all its files for the first time. `action`: what they ask for if it runs already. */
+  opened(service: string, action: Action | undefined): void;
+  /** Its files have other content than it was given before. */
+  changed(service: string, action: Action): void;
+}
+
+/** A templater that says so much that makes no sense is none. */
+const MOST_NONSENSE = 20;
+
 /**
  * The tree's end of the link to the templater: which services have all their files, what the others lack, and which
  * content each service has already been started on.
  */
 export class Gate {
   readonly #log: Log;
-  readonly #opened: (service: string) => void;
-  readonly #changed: (service: string, action: Action) => void;
+  readonly #listener: GateListener;
   /** Service → destination → digest of the content it was last given. */
   readonly #applied = new Map<string, Map<string, string>>();
   readonly #missing = new Map<string, readonly string[]>();
   #socket: Socket | undefined;
   source: SourceState | undefined;
 
-  /**
-   * @param opened a service has all its files for the first time
-   * @param changed a service's files have other content than it was given before
-   */
-  constructor(
-    log: Log,
-    opened: (service: string) => void,
-    changed: (service: string, action: Action) => void,
-  ) {
+  constructor(log: Log, listener: GateListener) {
     this.#log = log;
-    this.#opened = opened;
-    this.#changed = changed;
+    this.#listener = listener;
   }
 
   isOpen(service: string): boolean {
@@ -43,23 +46,38 @@ export class Gate {
     return this.#missing.get(service) ?? ['its templates are not rendered yet'];
   }
 
-  /** The templater was started (again). */
+  /** The service is gone; one that comes by its name begins anew. */
+  forget(service: string): void {
+    this.#applied.delete(service);
+    this.#missing.delete(service);
+  }
+
+  /** The templater was started (again). It may be a script of the user's, so nothing that it says is trusted. */
   connected(socket: Socket): void {
     this.#socket = socket;
     let rest = '';
     let skipping = false;
+    let nonsense = 0;
+    const complain = (line: string): void => {
+      nonsense++;
+      if (nonsense === 1) this.#log.warn('could not understand the templater', { line: line.slice(0, 200) });
+      if (nonsense < MOST_NONSENSE) return;
+      this.#log.error('gave up listening to the templater', { hint: 'restart it when its run is mended' });
+      socket.destroy();
+    };
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
+        if (socket.destroyed) return;
         if (skipping) skipping = false;
-        else this.#take(line);
+        else if (!this.#take(line)) complain(line);
       }
-      if (rest.length > MAX_LINE) {
-        rest = '';
-        skipping = true;
-      }
+      if (rest.length <= MAX_LINE) return;
+      if (!skipping) complain(rest);
+      rest = '';
+      skipping = true;
     });
     socket.on('close', () => {
       if (this.#socket === socket) this.#socket = undefined;
@@ -71,23 +89,23 @@ export class Gate {
     this.#socket?.write(encode({ type: 'rescan' }));
   }
 
-  #take(line: string): void {
+  /** Returns whether the line made sense. */
+  #take(line: string): boolean {
     const report = decodeReport(line);
-    if (!report) this.#log.warn('could not understand the templater', { line: line.slice(0, 200) });
+    if (!report) return false;
+    if (report.type === 'source') this.source = report;
+    else if (!this.#listener.isKnown(report.service)) return true;
     else if (report.type === 'waiting') this.#missing.set(report.service, report.missing);
-    else if (report.type === 'source') this.source = report;
     else this.#rendered(report);
+    return true;
   }
 
   #rendered({ service, files }: Extract<Report, { type: 'rendered' }>): void {
     this.#missing.delete(service);
     const before = this.#applied.get(service);
     this.#applied.set(service, new Map(files.map((file) => [file.dest, file.digest])));
-    if (!before) {
-      this.#opened(service);
-      return;
-    }
-    const action = actionFor(before, files);
-    if (action) this.#changed(service, action);
+    const action = actionFor(before ?? new Map(), files);
+    if (!before) this.#listener.opened(service, action);
+    else if (action) this.#listener.changed(service, action);
   }
 }

@@ -93,8 +93,9 @@ export class Hooks {
               killGroup(pid);
             }, timeout);
           },
-          refused: (_code, reason) => {
-            log.warn('could not run a hook', { reason, hint: `chmod +x ${this.#scandir}/${path}` });
+          refused: (code, reason) => {
+            const hint = code === 126 ? `chmod +x ${this.#scandir}/${path}` : undefined;
+            log.warn('could not run a hook', { reason, hint });
             ended(undefined);
           },
           exited: (code, signal) => {
@@ -109,9 +110,14 @@ export class Hooks {
     });
   }
 
+  /** Hooks that have not begun yet never will. */
+  dropQueue(): void {
+    this.#waiting = [];
+  }
+
   /** The groups of the hooks that run now. No more are started from the queue. */
   abandon(): readonly number[] {
-    this.#waiting = [];
+    this.dropQueue();
     return [...this.#running];
   }
 }

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseCommandLine } from './cli.ts';
 import { EXEC_VERB, execInForeground } from './commands/exec.ts';
@@ -19,21 +19,35 @@ async function main(argv: string[]): Promise<number> {
     }
     case 'template': {
       const { template } = await import('./commands/template.ts');
-      return template(invocation.rest);
+      return template(invocation.rest, undefined, findNative().native);
     }
     case 'help': {
       const { help } = await import('./commands/help.ts');
-      process.stdout.write(help(invocation.words[0]));
+      print(help(invocation.words[0]));
       return EXIT.yes;
     }
     case 'version': {
       const { VERSION } = await import('./version.ts');
-      process.stdout.write(`supervise ${VERSION}\n`);
+      print(`supervise ${VERSION}\n`);
       return EXIT.yes;
     }
     default: {
       const { control } = await import('./commands/control.ts');
-      return control(invocation, (text) => process.stdout.write(text));
+      return control(invocation, print);
+    }
+  }
+}
+
+/** All of it, whoever reads it how slowly; process.exit would cut off what a stream still holds. */
+function print(text: string): void {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      // EAGAIN: somebody made the pipe non-blocking, and its reader is slow. Anything else: nobody reads.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
   }
 }

@@ -18,6 +18,8 @@ const { SIGTERM, SIGKILL, SIGCONT } = constants.signals;
 const STRAYS_PATIENCE: Ms = 2000;
 /** Where nobody tells us of a stray's end (no addon), we must look. */
 const LOOK_AGAIN: Ms = 50;
+/** What a finish hook gets after a second TERM. */
+const FORCED_HOOK: Ms = 1000;
 /** Kept from the whole budget for the last step, so that the exit itself is in time. */
 const LAST_STEP: Ms = 100;
 
@@ -52,6 +54,8 @@ export class Shutdown {
   #deadline: Ms = 0;
   #forced = false;
   #killed = false;
+  #retreating = false;
+  #again = false;
   /** Crash hooks that still ran when the services were down, and what they had started. */
   #hooking: readonly number[] = [];
   /** Names that were told to stop. */
@@ -79,6 +83,7 @@ export class Shutdown {
     this.#startedAt = now();
     this.#deadline = this.#startedAt + stopTimeout;
     tree.stopping = true;
+    this.#options.hooks.dropQueue();
     this.#log.info('stopping the tree', { why, cause, withinMs: stopTimeout });
     for (const member of tree.members.values()) member.asked = undefined;
     const dependencies = new Map(
@@ -94,9 +99,9 @@ export class Shutdown {
 
   /** Stops waiting: what still runs is killed now. */
   force(): void {
-    if (this.#forced || this.#phase === 'running') return;
+    if (this.#phase === 'running') return;
+    if (!this.#forced) this.#log.warn('stopping at once', { phase: this.#phase });
     this.#forced = true;
-    this.#log.warn('stopping at once', { phase: this.#phase });
     this.#killAll();
     if (this.#phase === 'strays') this.#endStrays();
     if (this.#phase === 'hook') for (const pid of this.#options.hooks.abandon()) killGroup(pid);
@@ -128,10 +133,21 @@ export class Shutdown {
 
   /** Tells everybody whose dependents are all down; when nobody is left, goes on. */
   #retreat(): void {
+    // To tell one can settle it at once and so call us again: a second round then, and no recursion.
+    this.#again = true;
+    if (this.#retreating) return;
+    this.#retreating = true;
+    while (this.#again) {
+      this.#again = false;
+      this.#tellWhoCanGo();
+    }
+    this.#retreating = false;
+    if (this.#phase === 'services' && everySettled(this.#options.tree)) this.#beginStrays();
+  }
+
+  #tellWhoCanGo(): void {
     const { tree } = this.#options;
-    let alive = 0;
     for (const [name, member] of tree.members) {
-      if (!member.runner.isSettled) alive++;
       if (this.#told.has(name)) continue;
       if (!this.#forced && tree.dependentsOf(name).some((other) => !other.runner.isSettled)) continue;
       this.#told.add(name);
@@ -139,7 +155,6 @@ export class Shutdown {
       const killBy = this.#killBy(name, config.timeoutKill, finishShare(config));
       member.runner.send({ type: 'down', killBy });
     }
-    if (alive === 0 && this.#phase === 'services' && everySettled(tree)) this.#beginStrays();
   }
 
   /** @param then what its share must still hold after that: its finish script's part */
@@ -183,12 +198,12 @@ export class Shutdown {
 
   #lookForStrays(): void {
     const { reaper } = this.#options;
-    if (this.#strays().length === 0) {
-      // A zombie that nobody waited for yet is no reason to stay: the round that reaps it is already on its way.
+    // With the addon the kernel's word counts: a look at /proc can miss who forks while we look.
+    if (reaper ? !reaper.hasChildren() : this.#strays().length === 0) {
       this.#straysEnd.arm(undefined);
       this.#lookAgain.arm(undefined);
       void this.#runFinishHook();
-    } else if (!reaper) {
+    } else if (!reaper || this.#strays().length === 0) {
       this.#lookAgain.arm(now() + LOOK_AGAIN);
     }
   }
@@ -220,7 +235,7 @@ export class Shutdown {
     const args = [this.#why, this.#exitCode(), this.#cause ?? ''];
     const code = await hooks.run(
       { name: 'finish', args, env: {} },
-      Math.max(0, Math.min(hooks.timeout, left)),
+      Math.max(0, Math.min(hooks.timeout, left, this.#forced ? FORCED_HOOK : left)),
     );
     this.#conclude(code);
   }
@@ -239,6 +254,8 @@ export class Shutdown {
   #conclude(hookCode: number | undefined): void {
     if (this.#phase === 'done') return;
     this.#phase = 'done';
+    // What the finish hook itself left: as PID 1 our end is theirs, and elsewhere it must be no other.
+    for (const pid of this.#strays()) send(pid, SIGKILL);
     this.#end.arm(undefined);
     this.#straysEnd.arm(undefined);
     const { exitMap, done } = this.#options;

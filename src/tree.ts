@@ -20,6 +20,8 @@ import { type RunOptions, ServiceRunner } from './service.ts';
 
 /** Whoever waits this long is told of, once, with what it waits for. */
 const PATIENCE_MS = 5000;
+/** A service's name is a file's; more of a wrong one need not be said. */
+const MOST_NAME = 255;
 export const TEMPLATER = 'templater';
 
 export interface TreeOptions {
@@ -69,11 +71,15 @@ export class Tree {
   constructor(options: TreeOptions) {
     this.#options = options;
     this.#log = options.log;
-    this.gate = new Gate(
-      options.log.child({ service: TEMPLATER }),
-      (name) => this.#advance(name),
-      (name, action) => this.#apply(name, action),
-    );
+    this.gate = new Gate(options.log.child({ service: TEMPLATER }), {
+      isKnown: (name) => this.members.has(name),
+      // A template that was added to a running service is new content like any other.
+      opened: (name, action) => {
+        if (action && !this.members.get(name)?.asked) this.#apply(name, action);
+        else this.#advance(name);
+      },
+      changed: (name, action) => this.#apply(name, action),
+    });
   }
 
   /**
@@ -209,7 +215,9 @@ export class Tree {
     const member = this.members.get(name);
     if (member) return member;
     const near = didYouMean(name, this.members.keys());
-    throw new UserError(`cannot find "${name}": no such service${near ? ` (did you mean "${near}"?)` : ''}`);
+    throw new UserError(
+      `cannot find "${name.slice(0, MOST_NAME)}": no such service${near ? ` (did you mean "${near}"?)` : ''}`,
+    );
   }
 
   /** Those that must be down before this one is told to stop. */
@@ -240,17 +248,23 @@ export class Tree {
 
   /** Reads every service directory; adds the templater where templates want one. */
   #read(raw: RawScandir): { config: ServiceConfig; problem: Problem | undefined }[] {
-    const wanted = raw.services.some(({ templates }) => templates.length > 0);
-    const found = raw.services.map((service) => {
-      const isTemplater = service.name === TEMPLATER;
-      const { config, problems } = parseServiceDir(
-        service,
-        isTemplater ? this.#options.templater : undefined,
-      );
-      // A directory that only sets the built-in templater's files does not start one that nobody needs.
-      const idle = isTemplater && config.command !== undefined && !wanted;
-      return { config: idle ? { ...config, down: true } : config, problem: joinProblems(problems) };
-    });
+    // A directory that cannot be read now is judged by what it held before.
+    const wanted = raw.services.some(
+      ({ name, templates, unreadable }) =>
+        templates.length > 0 || (unreadable.length > 0 && this.members.get(name)?.runner.config.hasTemplates),
+    );
+    const found = raw.services
+      .filter(({ name }) => name !== MAIN_COMMAND)
+      .map((service) => {
+        const isTemplater = service.name === TEMPLATER;
+        const { config, problems } = parseServiceDir(
+          service,
+          isTemplater ? this.#options.templater : undefined,
+        );
+        // A directory that only sets the built-in templater's files does not start one that nobody needs.
+        const idle = isTemplater && config.command !== undefined && !wanted;
+        return { config: idle ? { ...config, down: true } : config, problem: joinProblems(problems) };
+      });
     if (wanted && !found.some(({ config }) => config.name === TEMPLATER))
       found.push({ config: bareConfig(TEMPLATER, this.#options.templater), problem: undefined });
     return found;
@@ -321,6 +335,7 @@ export class Tree {
   #forgetIfGone(member: Member): void {
     if (!member.removed || !member.runner.isSettled) return;
     this.members.delete(member.runner.name);
+    this.gate.forget(member.runner.name);
     this.#relate();
     // Whoever waited for it waits for it no more: the main command waits for all.
     for (const name of this.members.keys()) this.#advance(name);

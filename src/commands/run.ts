@@ -95,6 +95,9 @@ export async function run(
   };
   surviveMistakes(log, hooks, tree);
   reaper?.start();
+  /** Signals whose hook runs now. The same signal again does what it does without one. */
+  const inHook = new Set<string>();
+  const rescan = coalesce(() => rescanTree(tree, log));
   // A terminal that is gone (a closed window, a lost connection) sends SIGHUP, which otherwise means: rescan.
   const onTerminal = isatty(2);
   onSignals((received) => {
@@ -102,12 +105,20 @@ export async function run(
     log.debug('received a signal', { signal: signalName(received) });
     if (number === 0) return;
     const name = signalName(number);
-    if (!shutdown.isRunning && hooks.has(name)) hooks.queue({ name, args: [], env: {} });
-    else if (number === SIGTERM || number === SIGINT || (number === SIGHUP && onTerminal && !isatty(2))) {
-      if (shutdown.isRunning) shutdown.force();
-      else shutdown.begin('signal', name);
-    } else if (number === SIGHUP) rescan(tree, log);
-    else tree.principal?.signal(number);
+    const act = (): void => {
+      if (number === SIGTERM || number === SIGINT || (number === SIGHUP && onTerminal && !isatty(2))) {
+        if (shutdown.isRunning) shutdown.force();
+        else shutdown.begin('signal', name);
+      } else if (number === SIGHUP) rescan();
+      else tree.principal?.signal(number);
+    };
+    if (shutdown.isRunning || !hooks.has(name) || inHook.has(name)) return act();
+    // Instead of what the signal does; but a hook that cannot do it must not make the tree deaf to its end.
+    inHook.add(name);
+    void hooks.run({ name, args: [], env: {} }).then((code) => {
+      inHook.delete(name);
+      if (code !== 0 && (number === SIGTERM || number === SIGINT)) act();
+    });
   });
 
   const control =
@@ -118,10 +129,11 @@ export async function run(
     // A signal may have come while the socket was made.
     if (!shutdown.isRunning) tree.start();
     await log.ready();
-    if (scandir !== undefined && (options.watch ?? isatty(1))) await watch(scandir, tree, log);
+    if (scandir !== undefined && (options.watch ?? isatty(1))) await watch(scandir, log, rescan);
     return await ended.promise;
   } finally {
     clearInterval(alive);
+    if (terminal !== undefined) native?.foreground(0, terminal);
     // What was said before a refusal must be seen too.
     await log.ready();
     control?.close();
@@ -192,7 +204,20 @@ function surviveMistakes(log: RootLog, hooks: Hooks, tree: Tree): void {
   process.on('unhandledRejection', survive);
 }
 
-function rescan(tree: Tree, log: RootLog): void {
+/** Many calls in one turn of the loop are one. */
+function coalesce(work: () => void): () => void {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    setImmediate(() => {
+      due = false;
+      work();
+    });
+  };
+}
+
+function rescanTree(tree: Tree, log: RootLog): void {
   try {
     tree.rescan();
   } catch (error) {
@@ -217,7 +242,7 @@ async function openControl(
   );
 }
 
-async function watch(scandir: string, tree: Tree, log: RootLog): Promise<void> {
+async function watch(scandir: string, log: RootLog, rescan: () => void): Promise<void> {
   const { watchScandir } = await import('../os/watch.ts');
-  await watchScandir(scandir, log, () => rescan(tree, log));
+  await watchScandir(scandir, log, rescan);
 }

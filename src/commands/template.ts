@@ -1,7 +1,9 @@
 import { writeSync } from 'node:fs';
 import type { Report } from '../core/link.ts';
-import { errno, type UserError } from '../errors.ts';
+import type { UserError } from '../errors.ts';
 import { createLog } from '../log.ts';
+import type { Native } from '../os/native.ts';
+import { stderrSink } from '../os/stderr.ts';
 import { createLonelyReporter } from '../templater/alone.ts';
 import { openLink } from '../templater/link.ts';
 import { HELP, parseOptions } from '../templater/options.ts';
@@ -26,7 +28,16 @@ export interface TemplateIo {
  * @returns the exit code
  * @throws UserError for a wrong command line, or when there is nothing to get values from
  */
-export async function template(argv: string[], io: TemplateIo = processIo()): Promise<number> {
+export async function template(argv: string[], io?: TemplateIo, native?: Native): Promise<number> {
+  const sink = stderrSink(2, native && ((fd) => native.writable(fd) !== 0));
+  try {
+    return await follow(argv, io ?? processIo(sink.write));
+  } finally {
+    sink.flush();
+  }
+}
+
+async function follow(argv: string[], io: TemplateIo): Promise<number> {
   const options = parseOptions(argv, io.env, io.terminal);
   if (options.help) {
     io.stdout(HELP);
@@ -76,28 +87,11 @@ export async function template(argv: string[], io: TemplateIo = processIo()): Pr
   }
 }
 
-function processIo(): TemplateIo {
+function processIo(stderr: (text: string) => void): TemplateIo {
   return {
     env: process.env,
     terminal: process.stderr.isTTY === true,
     stdout: (text) => writeSync(1, text),
-    stderr: writeStderr,
+    stderr,
   };
-}
-
-/** As often as a full pipe is tried again; then the line is lost, since a templater that hangs on its log is worse. */
-const TRIES = 5;
-const PAUSE_MS = 2;
-
-function writeStderr(text: string): void {
-  let rest = Buffer.from(text);
-  for (let tries = 0; tries < TRIES && rest.length > 0; ) {
-    try {
-      rest = rest.subarray(writeSync(2, rest));
-    } catch (error) {
-      if (errno(error) !== 'EAGAIN') return;
-      tries++;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
-    }
-  }
 }

@@ -23,8 +23,12 @@ export async function ask(
       return data(await exchange(path, JSON.stringify({ v: VERSION, ...request }), untilClosed));
     } catch (error) {
       const code = errno(error);
-      if (error instanceof UserError || !(code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EACCES'))
-        throw error;
+      if (error instanceof UserError) throw error;
+      if (code !== 'ENOENT' && code !== 'ECONNREFUSED' && code !== 'EACCES')
+        throw new UserError(`cannot talk to the supervisor at ${path}: ${causeOf(error)}`, {
+          exitCode: EXIT.system,
+          cause: error,
+        });
       tried.push(`${path}: ${causeOf(error)}`);
     }
   }

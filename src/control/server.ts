@@ -55,7 +55,7 @@ async function listen(
   if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH)
     throw new Error(`a socket path has at most ${LONGEST_SOCKET_PATH} bytes`);
   const directory = dirname(path);
-  if (ownDirectory) makePrivateDir(directory);
+  if (ownDirectory) makePrivateDir(directory, Boolean(process.env['SUPERVISE_RUNTIME_DIR']));
   if (await answers(path))
     throw new UserError(`cannot start: another supervisor answers on ${path}`, {
       hint: 'supervise stop ends it; --socket PATH lets this one run beside it',
@@ -129,7 +129,8 @@ function serve(socket: Socket, handle: Handler, log: Log): void {
     if (!last) return;
     socket.end();
     // A client that takes no answer must not stay either.
-    socket.setTimeout(REQUEST_MS, () => socket.destroy());
+    const cut = setTimeout(() => socket.destroy(), REQUEST_MS);
+    socket.on('close', () => clearTimeout(cut));
   };
   const timer = setTimeout(() => reply(refuse('cannot read the request: it never ended')), REQUEST_MS);
   socket.setEncoding('utf8');

@@ -131,7 +131,8 @@ export function step(service: Service, event: Event, config: LifeConfig, now: Ms
 
 /** Whether this run stayed ready long enough (the greatest delay) for the crashes before it to be forgotten. */
 export function isForgiven(service: Service, config: LifeConfig, now: Ms): boolean {
-  return service.readyAt !== undefined && now - service.readyAt >= config.restartDelay.max;
+  const enough = config.restartDelay.max || FORGIVEN_LEAST;
+  return service.readyAt !== undefined && now - service.readyAt >= enough;
 }
 
 /** Whether a child of the service is alive, or about to be. */
@@ -318,6 +319,11 @@ const TABLE: Table = {
   },
 };
 
+/** What cannot be executed is not tried more often than this, whatever `restart-delay` says. */
+const REFUSED_LEAST: Ms = 100;
+/** Without a greatest delay, a run of this length breaks the row of crashes. */
+const FORGIVEN_LEAST: Ms = 1000;
+
 /** `finish` exits with this to say: do not start it again (s6). */
 export const FINISH_NO_RESTART = 125;
 
@@ -379,8 +385,9 @@ function backoff(service: Service, death: Death, config: LifeConfig, now: Ms): S
   const crashes = death.kind === 'crash' ? before.crashes + 1 : 0;
   if (death.pgid !== undefined && death.ranMs >= min)
     return { ...service, crashes, delay: before.delay, notBefore: now };
-  // A least delay of 0 is a wish for speed, not for a loop over what cannot be executed at all.
-  const delay = before.delay === 0 ? Math.max(min, 1) : Math.min(before.delay * 2, Math.max(max, 1));
+  // A delay of 0 is a wish for speed, not for a loop over what cannot be executed at all.
+  const least = death.pgid === undefined ? REFUSED_LEAST : 0;
+  const delay = before.delay === 0 ? Math.max(min, least) : Math.min(before.delay * 2, Math.max(max, least));
   return { ...service, crashes, delay, notBefore: now + delay };
 }
 

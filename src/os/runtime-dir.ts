@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errno } from '../errors.ts';
@@ -24,17 +24,19 @@ export function socketCandidates(env: NodeJS.ProcessEnv): string[] {
 }
 
 /**
- * Makes a directory that only we can enter, or takes one that is ours already. Never changes one that is another's: in a
- * shared temp directory anybody could have put it there.
+ * Makes a directory that only we can enter, or takes one that is there, and never changes that.
+ * @param chosen somebody named it, and answers for it; otherwise it must be ours alone, since in a shared temp directory
+ *   anybody could have put it there
  * @throws the system's error, or one that says whose it is
  */
-export function makePrivateDir(path: string): void {
+export function makePrivateDir(path: string, chosen: boolean): void {
   makeDirs(path);
+  if (chosen) return;
   const stat = lstatSync(path);
   const uid = process.getuid?.();
   if (!stat.isDirectory()) throw new Error('it is not a directory');
   if (stat.uid !== uid) throw new Error(`it belongs to uid ${stat.uid}`);
-  if ((stat.mode & 0o022) !== 0) chmodSync(path, 0o700);
+  if ((stat.mode & 0o022) !== 0) throw new Error('others may write to it');
 }
 
 /** Not `recursive: true`: where a parent is there and refuses with ENOENT, as /proc does, Node tries for ever. */

@@ -40,17 +40,21 @@ export function startProcess(spec: SpawnSpec, events: SpawnEvents): void {
     while (stdio.length < fd) stdio.push('ignore');
     stdio[fd] = 'pipe';
   }
+  // In a turn of its own: a loop of refusals must leave room for signals and timers.
+  const refuse = (error: unknown): void => {
+    setImmediate(() => events.refused(refusalCode(error), refusal(spec, error)));
+  };
   let child: ChildProcess;
   try {
     const [file, ...args] = spec.argv;
     child = spawn(file, args, { cwd: spec.cwd, env: spec.env, stdio, detached: spec.session });
   } catch (error) {
-    events.refused(refusalCode(error), refusal(spec, error));
+    refuse(error);
     return;
   }
   const { pid } = child;
   if (pid === undefined) {
-    child.once('error', (error) => events.refused(refusalCode(error), refusal(spec, error)));
+    child.once('error', refuse);
     return;
   }
   ours.add(pid);

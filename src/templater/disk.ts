@@ -3,6 +3,26 @@ import { type FileHandle, lstat, mkdir, open, readlink, realpath } from 'node:fs
 import { dirname, resolve } from 'node:path';
 import { errno } from '../errors.ts';
 
+/** A template or a source of values is not larger than this. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Reads a file that is one: to wait for a FIFO's writer, or to read a device to its end, would hold everything up.
+ * @throws Error where it is no regular file, or larger than any that makes sense
+ */
+export async function readPlainFile(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = await file.stat();
+    if (stat.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    if (!stat.isFile()) throw new Error('it is not a regular file');
+    if (stat.size > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES} bytes`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
 /** The path without links, also where its last link points to nothing yet. */
 export async function followLinks(dest: string): Promise<string> {
   let path = dest;

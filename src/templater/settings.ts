@@ -99,8 +99,8 @@ export function expand(
   unset: (name: string) => string,
 ): string {
   return text.replace(/\$\{(\w+)(?::-([^}]*))?\}/g, (_, name: string, fallback: string | undefined) => {
-    if (env[name]) return env[name];
-    return fallback ?? env[name] ?? unset(name);
+    const value = Object.hasOwn(env, name) ? env[name] : undefined;
+    return value || (fallback ?? value ?? unset(name));
   });
 }
 

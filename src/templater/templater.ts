@@ -180,7 +180,9 @@ export function createTemplater(options: TemplaterOptions): Templater {
         while (code === undefined) {
           const settled = await Promise.race([schedule.next(), stopped]);
           if (settled === undefined || signal.aborted) break;
-          await round(settled);
+          // A round that hangs on a disk must not keep us: what it was writing is beside its destination still.
+          await Promise.race([round(settled), stopped]);
+          if (signal.aborted) break;
           code = verdict();
         }
       } finally {

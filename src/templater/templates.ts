@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { causeOf, describe, errno, UserError } from '../errors.ts';
+import { readPlainFile } from './disk.ts';
 import { type Compiled, compileTemplate } from './render.ts';
 import { parseSettings, type Settings } from './settings.ts';
 
@@ -83,7 +84,7 @@ async function readTemplate(
 ): Promise<Template> {
   let source: string;
   try {
-    source = UTF8.decode(await readFile(file));
+    source = UTF8.decode(await readPlainFile(file));
   } catch (error) {
     const cause = error instanceof TypeError ? 'it is not text (invalid UTF-8)' : causeOf(error);
     return broken(service, file, `cannot read ${file}: ${cause}`);

@@ -16,7 +16,7 @@ const env: Helper = {
   options: ['default', 'required'],
   run(pass, [name], options) {
     const variable = textValue(name, 'the name of a variable');
-    const value = pass.env[variable];
+    const value = Object.hasOwn(pass.env, variable) ? pass.env[variable] : undefined;
     if (value !== undefined && value !== '') return value;
     if (options['default'] != null) return String(options['default']);
     if (readRequired(options['required'])) throw new Error(`the environment has no ${variable}`);

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { readPlainFile } from '../disk.ts';
 import { createWatch } from '../watch.ts';
 import { answerFromFile, type FileData, readFileData } from './file-data.ts';
 import { parseFileText } from './file-text.ts';
@@ -53,9 +53,12 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
 
   const read = async (): Promise<void> => {
     try {
-      const now = await readFile(file, 'utf8');
+      const now = (await readPlainFile(file)).toString('utf8');
       if (now !== text) {
-        const fresh = readFileData(await parseFileText(file, now));
+        const content = await parseFileText(file, now);
+        // YAML reads well at every moment of being written: what was there is not gone because its text is not there yet.
+        if (data && isHollow(content)) throw new Error('it is empty, or not written to its end');
+        const fresh = readFileData(content);
         [data, text] = [fresh, now];
       }
       say(null);
@@ -105,4 +108,10 @@ interface Followed {
   sink: Sink;
   /** What was told last, as JSON; undefined before the first answer. */
   content: string | undefined;
+}
+
+/** No document, or one whose parts have names and nothing else. */
+function isHollow(content: unknown): boolean {
+  if (content === null || content === undefined) return true;
+  return typeof content === 'object' && 'kv' in content && content.kv === null;
 }
