@@ -89,7 +89,7 @@ export class Hooks {
             own = pid;
             this.#running.add(pid);
             timer = setTimeout(() => {
-              log.warn('killed a slow hook', { afterMs: now() - started });
+              log.warn('killed a slow hook', { afterMs: Math.round(now() - started) });
               killGroup(pid);
             }, timeout);
           },

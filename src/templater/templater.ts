@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Report } from '../core/link.ts';
 import { causeOf, EXIT } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -11,6 +12,9 @@ import { createSubscriptions } from './subscriptions.ts';
 import { isTemplate, readTemplates } from './templates.ts';
 import { createWatch } from './watch.ts';
 import { removeLeftovers } from './write.ts';
+
+/** What a round under way still gets when we are told to stop, in ms. */
+const ROUND_GRACE = 500;
 
 export interface TemplaterOptions {
   scandir: string;
@@ -181,7 +185,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
           const settled = await Promise.race([schedule.next(), stopped]);
           if (settled === undefined || signal.aborted) break;
           // A round that hangs on a disk must not keep us: what it was writing is beside its destination still.
-          await Promise.race([round(settled), stopped]);
+          await Promise.race([round(settled), stopped.then(() => delay(ROUND_GRACE))]);
           if (signal.aborted) break;
           code = verdict();
         }
