@@ -2,6 +2,7 @@
  * The commands and options as data: what is read from the command line and the environment, what `--help` prints, and
  * what the README's tables are held against, all come from here.
  */
+import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Ms, parseDuration } from './core/duration.ts';
 import { parseExitMap } from './core/exit.ts';
@@ -204,7 +205,8 @@ function readOptions(given: Given): Options {
     stopTimeout: time('stop-timeout', OPTIONS['stop-timeout'].default),
     hookTimeout: time('hook-timeout', OPTIONS['hook-timeout'].default),
     exitMap: text('exit-map', 'pairs such as 143=0', parseExitMap) ?? new Map(),
-    rewrite: text('rewrite', 'pairs of signals such as TERM:QUIT', parseRewrite) ?? new Map(),
+    rewrite:
+      text('rewrite', 'pairs of signals such as TERM:QUIT, without KILL and STOP', parseRewrite) ?? new Map(),
     watch: readSwitch('watch', given('watch')),
     source: text('source', 'file:PATH or consul:HOST:PORT', (value) => value),
     wait: text('wait', 'two times such as 100ms:2s', parseWait),
@@ -277,12 +279,16 @@ function checkWords(
   if (main?.length === 0) throw new UserError('cannot run: expected a command behind --', { hint });
 }
 
+const UNCATCHABLE: readonly number[] = [constants.signals.SIGKILL, constants.signals.SIGSTOP];
+
 function parseRewrite(text: string): ReadonlyMap<number, number> | undefined {
   const map = new Map<number, number>();
   for (const pair of text.split(',')) {
     const [from = '', to = '', ...more] = pair.split(':');
     const [a, b] = [parseSignal(from), to.trim() === '0' ? 0 : parseSignal(to)];
     if (a === undefined || b === undefined || more.length > 0) return undefined;
+    // Nobody can catch these, and to hand one on would be no stop but an end.
+    if ([a, b].some((number) => UNCATCHABLE.includes(number))) return undefined;
     map.set(a, b);
   }
   return map;

@@ -118,7 +118,8 @@ export class ServiceRunner {
     if (next.is === before.is) return;
     if ((next.is === 'ready' || next.is === 'up') && before.is === 'starting')
       log.info(next.is === 'ready' ? 'started' : 'started, not ready yet', { pid: next.pid });
-    else if (next.is === 'ready') log.info('ready', { pid: next.pid, afterMs: now() - next.startedAt });
+    else if (next.is === 'ready')
+      log.info('ready', { pid: next.pid, afterMs: Math.round(now() - next.startedAt) });
     else if (next.is === 'stopping')
       log.info('stopping', { pid: next.pid, signal: signalName(this.config.downSignal), reason: next.fault });
     else if (next.is === 'failed' && !this.config.essential)
@@ -138,7 +139,7 @@ export class ServiceRunner {
       return;
     }
     if (this.name === MAIN_COMMAND) {
-      this.log.info('ended', fields);
+      this.log[death.kind === 'crash' ? 'warn' : 'info']('ended', fields);
       return;
     }
     const after = verdict(next, this.config, next.since);

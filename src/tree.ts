@@ -178,7 +178,10 @@ export class Tree {
   /** Starts a service, now or as soon as what it depends on is ready. */
   up(name: string, once = false): void {
     const member = this.find(name);
-    if (member.problem) throw toUserError(member.problem);
+    if (member.problem) {
+      const { message, hint = 'mend it' } = member.problem;
+      throw new UserError(message, { hint: `${hint}; then: supervise rescan` });
+    }
     if (this.stopping)
       throw new UserError(`cannot start "${name}": the tree is stopping`, { exitCode: EXIT.no });
     member.asked = once ? 'once' : 'up';

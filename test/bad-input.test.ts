@@ -224,6 +224,8 @@ test('wrong options: 100, with the words', async (t) => {
     [['--stopp-timeout=1s'], /no such option as --stopp-timeout \(did you mean --stop-timeout\?\)/],
     [['a', 'b'], /cannot run: unexpected "b"\n {2}hint: .*\n {2}a main command goes behind --/],
     [['--'], /cannot run: expected a command behind --/],
+    [['--rewrite', 'TERM:KILL'], /expected pairs of signals such as TERM:QUIT, without KILL and STOP/],
+    [['statsu'], /cannot run "statsu": no such directory, and no such verb \(did you mean "status"\?\)/],
     [['--rewrite', 'TERM=QUIT'], /expected pairs of signals such as TERM:QUIT/],
     [['help', 'satus'], /cannot help with "satus": no such topic \(did you mean "status"\?\)/],
   ];

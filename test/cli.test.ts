@@ -150,7 +150,7 @@ describe('a value that is none', () => {
     ['exit-map', 'pairs such as 143=0', ['143', '143=256', '143:0', '1=2,']],
     [
       'rewrite',
-      'pairs of signals such as TERM:QUIT',
+      'pairs of signals such as TERM:QUIT, without KILL and STOP',
       ['TERM', 'TERM:NOPE', 'NOPE:TERM', 'TERM:QUIT:INT', '0:TERM', 'TERM:'],
     ],
     ['wait', 'two times such as 100ms:2s', ['soon', '2s:1s', '1s:2s:3s', ':', '1s:']],

@@ -180,6 +180,13 @@ test('--rewrite takes one signal for another', async (t) => {
   assert.equal((await tree.ended).code, 5);
 });
 
+test('--rewrite of a stop without a main command is still a stop', async (t) => {
+  const tree = startTree(t, { 'a/run': SLEEPER }, { args: ['--rewrite', 'TERM:QUIT'] });
+  await tree.event('started', 'a');
+  tree.signal('SIGTERM');
+  assert.equal((await tree.ended).code, 0);
+});
+
 test('SIG hooks run instead of what the signal does', async (t) => {
   const tree = startTree(t, {
     'a/run': SLEEPER,

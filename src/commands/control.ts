@@ -55,6 +55,7 @@ function notes(service: ServiceStatus, now: number): string {
   return [
     service.problem,
     service.waitsFor.length > 0 ? `waits for ${service.waitsFor.join(', ')}` : undefined,
+    service.heldBack.length > 0 ? `config held back: ${service.heldBack.join(', ')}` : undefined,
     service.nextStart === null
       ? undefined
       : `starts in ${formatDuration(Math.max(0, Date.parse(service.nextStart) - now))}`,

@@ -2,9 +2,9 @@ import { existsSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
-import type { Invocation } from '../cli.ts';
+import { COMMANDS, type Invocation } from '../cli.ts';
 import { signalName } from '../core/signals.ts';
-import { describe, EXIT, UserError } from '../errors.ts';
+import { describe, didYouMean, EXIT, UserError } from '../errors.ts';
 import { Hooks } from '../hooks.ts';
 import { createLog, type RootLog } from '../log.ts';
 import type { Native } from '../os/native.ts';
@@ -106,7 +106,10 @@ export async function run(
     if (number === 0) return;
     const name = signalName(number);
     const act = (): void => {
-      if (number === SIGTERM || number === SIGINT || (number === SIGHUP && onTerminal && !isatty(2))) {
+      // A stop that was rewritten is the main command's to obey; where there is none, it is still a stop.
+      const handedOn = number !== received && isStop(received) && main && tree.principal?.signal(number);
+      if (handedOn) return;
+      if (isStop(number) || isStop(received) || (number === SIGHUP && onTerminal && !isatty(2))) {
         if (shutdown.isRunning) shutdown.force();
         else shutdown.begin('signal', name);
       } else if (number === SIGHUP) rescan();
@@ -117,7 +120,7 @@ export async function run(
     inHook.add(name);
     void hooks.run({ name, args: [], env: {} }).then((code) => {
       inHook.delete(name);
-      if (code !== 0 && (number === SIGTERM || number === SIGINT)) act();
+      if (code !== 0 && isStop(number)) act();
     });
   });
 
@@ -142,6 +145,13 @@ export async function run(
 }
 
 function findScandir(named: string | undefined, hasCommand: boolean): string | undefined {
+  if (named !== undefined && !named.includes('/') && !existsSync(named)) {
+    const near = didYouMean(named, Object.keys(COMMANDS));
+    if (near)
+      throw new UserError(
+        `cannot run "${named}": no such directory, and no such verb (did you mean "${near}"?)`,
+      );
+  }
   const given = named ?? process.env['SUPERVISE_SCANDIR'];
   if (given) return absolute(given);
   const found = ['./services.d', '/etc/services.d'].find((path) => existsSync(path));
@@ -202,6 +212,10 @@ function surviveMistakes(log: RootLog, hooks: Hooks, tree: Tree): void {
   };
   process.on('uncaughtException', survive);
   process.on('unhandledRejection', survive);
+}
+
+function isStop(signal: number): boolean {
+  return signal === SIGTERM || signal === SIGINT;
 }
 
 /** Many calls in one turn of the loop are one. */

@@ -88,6 +88,7 @@ function serviceStatus(tree: Tree, member: Member): ServiceStatus {
         ? iso(Date.now() + service.deadline - now())
         : null,
     waitsFor: tree.waitsFor(member),
+    heldBack: tree.gate.isOpen(runner.name) ? [...tree.gate.missing(runner.name)] : [],
     problem: problem?.message ?? null,
   };
 }

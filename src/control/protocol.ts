@@ -36,6 +36,8 @@ export interface ServiceStatus {
   nextStart: string | null;
   /** What a start waits for, in words. */
   waitsFor: string[];
+  /** Why its config is not what its templates and the source now say, though it runs on what it has. */
+  heldBack: string[];
   /** Why it cannot be started, as its directory was last read. */
   problem: string | null;
 }

@@ -55,7 +55,9 @@ async function listen(
   if (Buffer.byteLength(path) > LONGEST_SOCKET_PATH)
     throw new Error(`a socket path has at most ${LONGEST_SOCKET_PATH} bytes`);
   const directory = dirname(path);
-  if (ownDirectory) makePrivateDir(directory, Boolean(process.env['SUPERVISE_RUNTIME_DIR']));
+  const made = ownDirectory && makePrivateDir(directory, Boolean(process.env['SUPERVISE_RUNTIME_DIR']));
+  // To bind there would be refused as if for lack of permission.
+  if (!existsSync(directory)) throw new Error(`there is no directory ${directory}`);
   if (await answers(path))
     throw new UserError(`cannot start: another supervisor answers on ${path}`, {
       hint: 'supervise stop ends it; --socket PATH lets this one run beside it',
@@ -70,7 +72,7 @@ async function listen(
     path,
     close() {
       server.close();
-      if (ownDirectory) removeDir(directory);
+      if (made) removeDir(directory);
     },
   };
 }

@@ -27,16 +27,19 @@ export function socketCandidates(env: NodeJS.ProcessEnv): string[] {
  * Makes a directory that only we can enter, or takes one that is there, and never changes that.
  * @param chosen somebody named it, and answers for it; otherwise it must be ours alone, since in a shared temp directory
  *   anybody could have put it there
+ * @returns whether it was made
  * @throws the system's error, or one that says whose it is
  */
-export function makePrivateDir(path: string, chosen: boolean): void {
+export function makePrivateDir(path: string, chosen: boolean): boolean {
+  const made = !existsSync(path);
   makeDirs(path);
-  if (chosen) return;
+  if (chosen) return made;
   const stat = lstatSync(path);
   const uid = process.getuid?.();
   if (!stat.isDirectory()) throw new Error('it is not a directory');
   if (stat.uid !== uid) throw new Error(`it belongs to uid ${stat.uid}`);
   if ((stat.mode & 0o022) !== 0) throw new Error('others may write to it');
+  return made;
 }
 
 /** Not `recursive: true`: where a parent is there and refuses with ENOENT, as /proc does, Node tries for ever. */
