@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { realpathSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseCommandLine } from './cli.ts';

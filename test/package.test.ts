@@ -1,6 +1,6 @@
 /** The package as it is: its own Node, its version, and nothing of the machine that it was made on. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -105,4 +105,13 @@ test('no file of ours names a place of the machine that it was made on', () => {
       ),
   );
   assert.deepEqual(found, []);
+});
+
+test('the bundle can be executed by its own name, as npm and images do', () => {
+  const { status, stdout } = spawnSync(join(ROOT, 'dist/supervise.cjs'), ['--version'], {
+    env: { PATH: `${BIN}${delimiter}${process.env['PATH']}` },
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0);
+  assert.equal(stdout, `supervise ${VERSION}\n`);
 });
