@@ -70,7 +70,7 @@ export async function run(
   });
   const ended = Promise.withResolvers<number>();
   const reaper: Reaper | undefined = native && adoptOrphans(native, log, () => shutdown.reaped());
-  if (!reaper)
+  if (!native)
     log.warn('orphans will not be reaped', {
       cause,
       hint: `docker run --init, or ship reaper-${process.arch}.node beside the bundle`,
