@@ -4,6 +4,7 @@ import {
   type Death,
   type Effect,
   type Event,
+  FINISH_NO_RESTART,
   isAlive,
   newService,
   type Service,
@@ -243,7 +244,8 @@ export class ServiceRunner {
           const failed = exitSignal !== 0 || exitCode !== 0;
           if (failed)
             this.log.debug('finish failed', { end: endName({ code: exitCode, signal: exitSignal }) });
-          if (exitCode === 125 && exitSignal === 0) this.log.info('finish said: do not restart');
+          if (exitCode === FINISH_NO_RESTART && exitSignal === 0)
+            this.log.info('finish said: do not restart');
           this.send({ type: 'exited', code: exitSignal === 0 ? exitCode : 256, signal: exitSignal });
         },
       },

@@ -1,6 +1,6 @@
 import type { StopReason } from './core/exit.ts';
 import type { Death, Service, Verdict } from './core/lifecycle.ts';
-import type { Action } from './core/link.ts';
+import { type Action, LINK_ENV } from './core/link.ts';
 import { checkOrder, dependentsOf } from './core/order.ts';
 import {
   bareConfig,
@@ -280,7 +280,7 @@ export class Tree {
     if (config.name === TEMPLATER)
       options.link = {
         fd: config.notificationFd === 3 ? 4 : 3,
-        env: 'SUPERVISE_LINK_FD',
+        env: LINK_ENV,
         connected: (socket) => this.gate.connected(socket),
       };
     const member: Member = {

@@ -200,12 +200,8 @@ const killRun: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service, _event, _c
             : { ...enter(service, 'stopping', now), killed: true },
         effects: [{ do: 'kill', pid: service.pid }],
       };
-/** Ahead of the child: the kill waits for it. */
-const killOnceThere: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service) => ({
-  next: { ...service, killed: true, deadline: undefined },
-  effects: [],
-});
-const killFinish: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service) => ({
+/** The kill of a child that is not there yet waits for it. */
+const killChild: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service) => ({
   next: { ...service, killed: true, deadline: undefined },
   effects: service.pid === undefined ? [] : [{ do: 'kill', pid: service.pid }],
 });
@@ -229,7 +225,7 @@ const TABLE: Table = {
       next: { ...service, want: service.want === 'once' ? 'once' : 'up' },
       effects: [],
     }),
-    kill: killOnceThere,
+    kill: killChild,
     spawned(service, { pid }, config, now) {
       const run = { ...service, pid, startedAt: now, readyAt: undefined, fault: undefined };
       if (run.killed) return killRun(run, { type: 'kill' }, config, now);
@@ -242,7 +238,7 @@ const TABLE: Table = {
       died({ ...service, startedAt: now, readyAt: undefined }, { code, signal: 0 }, reason, config, now),
     exited: stay,
     notified: stay,
-    timeout: killOnceThere,
+    timeout: killChild,
   },
   up: {
     up: setWant,
@@ -284,16 +280,16 @@ const TABLE: Table = {
     up: wish,
     down: wishDown,
     restart: wishRestart,
-    kill: killFinish,
+    kill: killChild,
     spawned: (service, { pid }, config, now) => {
-      if (service.killed) return killFinish({ ...service, pid }, { type: 'kill' }, config, now);
+      if (service.killed) return killChild({ ...service, pid }, { type: 'kill' }, config, now);
       const limit = config.timeoutFinish === undefined ? undefined : now + config.timeoutFinish;
       return { next: { ...service, pid, deadline: earlier(service.deadline, limit) }, effects: [] };
     },
     refused: (service, _event, config, now) => settle(service, undefined, config, now),
     exited: (service, { code }, config, now) => settle(service, code, config, now),
     notified: stay,
-    timeout: killFinish,
+    timeout: killChild,
   },
   backoff: {
     up: startAfresh,

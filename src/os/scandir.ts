@@ -1,17 +1,8 @@
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { NOT_YET, type Problem, type Program, type RawServiceDir, SETTINGS } from '../core/servicedir.ts';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
+import { isDirectory, readHead } from './files.ts';
 
 /** Where the tree's own hooks are, in the order in which they are looked for. */
 const TREE_DIRECTORIES = ['.supervise', '.s6-svscan'];
@@ -145,21 +136,6 @@ function readSetting(path: string): string {
   return readHead(path, MOST_SETTING_BYTES);
 }
 
-function readHead(path: string, most: number): string {
-  // O_NONBLOCK: a FIFO that somebody left there must not stop the start.
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    if (!fstatSync(fd).isFile()) {
-      if (fstatSync(fd).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-      throw new Error('it is not a regular file');
-    }
-    const buffer = Buffer.alloc(most);
-    return buffer.toString('latin1', 0, readSync(fd, buffer, 0, most, 0));
-  } finally {
-    closeSync(fd);
-  }
-}
-
 function list(path: string): string[] {
   try {
     return readdirSync(path)
@@ -167,13 +143,5 @@ function list(path: string): string[] {
       .sort();
   } catch {
     return [];
-  }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
   }
 }

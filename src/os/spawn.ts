@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import type { Socket } from 'node:net';
 import { constants as os } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { causeOf, errno } from '../errors.ts';
+import { isDirectory, readHead } from './files.ts';
 
 export interface SpawnSpec {
   /** Program and arguments. A program without a slash is looked up in PATH. */
@@ -104,17 +105,9 @@ function refusal(spec: SpawnSpec, error: unknown): string {
   return `${what}: ${causeOf(error)}`;
 }
 
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
 function interpreterOf(path: string): string | undefined {
   try {
-    const name = /^#!\s*(\S+)/.exec(readFileSync(path, 'latin1').slice(0, 256))?.[1];
+    const name = /^#!\s*(\S+)/.exec(readHead(path, 256))?.[1];
     if (!name) return undefined;
     accessSync(name, constants.X_OK);
     return undefined;

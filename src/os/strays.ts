@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { statFields } from './proc.ts';
 
 /**
  * All living processes that descend from one, by /proc; itself not among them. A zombie is dead and does not count.
@@ -10,12 +11,13 @@ export function descendantsOf(root: number): number[] {
   for (const name of listProc()) {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
-    const stat = statOf(pid);
-    if (!stat) continue;
-    if (stat.state === 'Z' || stat.state === 'X') zombies.add(pid);
-    const siblings = children.get(stat.ppid);
+    const fields = statFields(pid);
+    if (!fields) continue;
+    const [state, ppid] = [fields[0], Number(fields[1])];
+    if (state === 'Z' || state === 'X') zombies.add(pid);
+    const siblings = children.get(ppid);
     if (siblings) siblings.push(pid);
-    else children.set(stat.ppid, [pid]);
+    else children.set(ppid, [pid]);
   }
   const found: number[] = [];
   const todo = [...(children.get(root) ?? [])];
@@ -31,16 +33,5 @@ function listProc(): string[] {
     return readdirSync('/proc');
   } catch {
     return []; // No /proc, no strays to be seen; PID 1's exit ends them all the same.
-  }
-}
-
-/** State and parent from /proc/PID/stat; the name before them is in parentheses and may hold anything (proc(5)). */
-function statOf(pid: number): { state: string; ppid: number } | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state = '', ppid] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { state, ppid: Number(ppid) };
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { statFields } from './proc.ts';
 
 /**
  * Our process group, where it has the terminal on stdin in its foreground: only then may we hand that on. Undefined
@@ -7,15 +7,6 @@ import { isatty } from 'node:tty';
  */
 export function foregroundGroup(): number | undefined {
   if (!isatty(0)) return undefined;
-  try {
-    const stat = readFileSync('/proc/self/stat', 'latin1');
-    // proc(5): state, ppid, pgrp, session, tty_nr, tpgid, after the name in parentheses.
-    const [, , group, , , foreground] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
-    return group !== undefined && group === foreground ? group : undefined;
-  } catch {
-    return undefined;
-  }
+  const [, , group, , , foreground] = (statFields('self') ?? []).map(Number);
+  return group !== undefined && group === foreground ? group : undefined;
 }
