@@ -2,16 +2,14 @@
 import { realpathSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseCommandLine } from './cli.ts';
-import { EXEC_VERB, execInForeground } from './commands/exec.ts';
 import { describe, EXIT, UserError } from './errors.ts';
+import { EXEC_VERBS, execLater } from './os/exec.ts';
 import { loadNative } from './os/native.ts';
 
 /** Everything begins and ends here: arguments in, exit code out. */
 async function main(argv: string[]): Promise<number> {
-  if (argv[0] === EXEC_VERB) {
-    const { native } = findNative();
-    return execInForeground(argv.slice(1), native);
-  }
+  if (Object.values<string | undefined>(EXEC_VERBS).includes(argv[0]))
+    return execLater(argv, findNative().native);
   const invocation = parseCommandLine(argv, process.env);
   switch (invocation.command) {
     case 'run': {

@@ -16,8 +16,11 @@ import { MAIN_COMMAND, type ServiceConfig } from './core/servicedir.ts';
 import { endName, signalName } from './core/signals.ts';
 import { describe } from './errors.ts';
 import type { Log } from './log.ts';
+import { isOurs } from './os/account.ts';
 import { Alarm, now } from './os/clock.ts';
-import { killGroup, ours, type SpawnSpec, send, startProcess } from './os/spawn.ts';
+import { execAsArgs } from './os/exec.ts';
+import { killGroup, ours, type SpawnEvents, type SpawnSpec, send, startProcess } from './os/spawn.ts';
+import { Probes } from './probes.ts';
 
 /** What a service tells the tree. None of these may throw. */
 export interface ServiceListener {
@@ -31,6 +34,8 @@ export interface ServiceListener {
 
 /** How the `run` of one service is executed, where that is not the plain case. */
 export interface RunOptions {
+  /** This program, for what must happen in the child before it is executed (os/exec.ts). */
+  program: readonly [string, ...string[]];
   /** More descriptors to us, besides the one for readiness. */
   link?: { fd: number; env: string; connected: (socket: Socket) => void };
   stdin?: 'inherit';
@@ -55,12 +60,23 @@ export class ServiceRunner {
   #queue: Event[] = [];
   #stepping = false;
   #sockets: Socket[] = [];
+  readonly #probes: Probes;
 
-  constructor(config: ServiceConfig, log: Log, listener: ServiceListener, options: RunOptions = {}) {
+  constructor(config: ServiceConfig, log: Log, listener: ServiceListener, options: RunOptions) {
     this.config = config;
     this.log = log.child({ service: config.name });
     this.#listener = listener;
     this.#options = options;
+    this.#probes = new Probes({
+      log: this.log,
+      start: (program, events) => this.#spawn([`./${program}`, this.name], {}, events),
+      send: (event) => this.send(event),
+    });
+  }
+
+  /** How its check or its health was answered last, where that was no yes. */
+  get complaint(): string | undefined {
+    return this.#probes.complaint;
   }
 
   get name(): string {
@@ -102,6 +118,7 @@ export class ServiceRunner {
       if (next.is !== before.is) this.changedAt = Date.now();
       this.#announce(before, next);
       this.#alarm.arm(next.deadline);
+      if (next.is !== before.is || next.pid !== before.pid) this.#probes.follow(next.is, this.config);
     }
     for (const effect of effects) this.#perform(effect);
     if (next !== before) this.#listener.changed(this, before);
@@ -117,9 +134,10 @@ export class ServiceRunner {
         afterMs: Math.round(now() - next.since),
       });
     if (next.is === before.is) return;
-    if ((next.is === 'ready' || next.is === 'up') && before.is === 'starting')
-      log.info(next.is === 'ready' ? 'started' : 'started, not ready yet', { pid: next.pid });
-    else if (next.is === 'ready')
+    if ((next.is === 'ready' || next.is === 'up') && before.is === 'starting') {
+      const waits = next.is === 'up' && this.config.type === 'longrun';
+      log.info(waits ? 'started, not ready yet' : 'started', { pid: next.pid });
+    } else if (next.is === 'ready')
       log.info('ready', { pid: next.pid, afterMs: Math.round(now() - next.startedAt) });
     else if (next.is === 'stopping')
       log.info('stopping', { pid: next.pid, signal: signalName(this.config.downSignal), reason: next.fault });
@@ -144,6 +162,10 @@ export class ServiceRunner {
       return;
     }
     const after = verdict(next, this.config, next.since);
+    if (after.to === 'done') {
+      this.log.info('done', { ranMs: fields.ranMs });
+      return;
+    }
     const delayMs = after.to === 'restart' ? Math.round(after.delayMs) : undefined;
     const crashes = death.kind === 'crash' ? next.crashes : undefined;
     const level = death.kind === 'crash' ? 'warn' : 'info';
@@ -188,13 +210,13 @@ export class ServiceRunner {
 
   #run(): void {
     const { link, stdin = 'ignore', launcher } = this.#options;
-    const { command, notificationFd, path, name } = this.config;
+    const { command, notificationFd, name } = this.config;
     const own: readonly string[] = command ?? ['./run', name];
     const argv = [...(launcher ?? []), ...own] as unknown as SpawnSpec['argv'];
     const pipes = [notificationFd, link?.fd].filter((fd) => fd !== undefined);
-    const env = link ? { ...process.env, [link.env]: String(link.fd) } : process.env;
-    startProcess(
-      { argv, cwd: path, env, stdin, session: launcher === undefined, pipes },
+    this.#spawn(
+      argv,
+      { stdin, session: launcher === undefined, pipes },
       {
         spawned: (pid, sockets) => {
           this.#sockets = [...sockets.values()];
@@ -225,15 +247,9 @@ export class ServiceRunner {
 
   #finish({ code, signal, pgid }: Death): void {
     const args = [code, signal, this.name, pgid ?? 0].map(String);
-    startProcess(
-      {
-        argv: ['./finish', ...args],
-        cwd: this.config.path,
-        env: process.env,
-        stdin: 'ignore',
-        session: true,
-        pipes: [],
-      },
+    this.#spawn(
+      ['./finish', ...args],
+      {},
       {
         spawned: (pid) => this.send({ type: 'spawned', pid }),
         refused: (refusedCode, reason) => {
@@ -250,5 +266,50 @@ export class ServiceRunner {
         },
       },
     );
+  }
+
+  /** Any program of this service: in its directory, as its user, with its environment. */
+  #spawn(
+    argv: SpawnSpec['argv'],
+    special: Partial<Pick<SpawnSpec, 'stdin' | 'session' | 'pipes'>>,
+    events: SpawnEvents,
+  ): void {
+    const { account, path } = this.config;
+    const { pipes = [] } = special;
+    const other = account && !isOurs(account) ? account : undefined;
+    const launch = other && other.groups.length > 0;
+    startProcess(
+      {
+        argv: launch ? [...this.#options.program, ...execAsArgs(other, pipes), ...argv] : argv,
+        cwd: path,
+        env: this.#environment(),
+        stdin: 'ignore',
+        session: true,
+        user: other && !launch ? { uid: other.uid, gid: other.gid } : undefined,
+        ...special,
+        pipes,
+      },
+      events,
+    );
+  }
+
+  /** Ours, with the user's own places, and what `env/` says above all. */
+  #environment(): NodeJS.ProcessEnv {
+    const { account, env } = this.config;
+    const { link } = this.#options;
+    const { name, home } = account ?? {};
+    const own: Record<string, string | null> = {
+      ...(name === undefined ? {} : { USER: name, LOGNAME: name }),
+      ...(home ? { HOME: home } : {}),
+      ...env,
+      ...(link ? { [link.env]: String(link.fd) } : {}),
+    };
+    if (Object.keys(own).length === 0) return process.env;
+    const all: NodeJS.ProcessEnv = { ...process.env };
+    for (const [variable, value] of Object.entries(own)) {
+      if (value === null) delete all[variable];
+      else all[variable] = value;
+    }
+    return all;
   }
 }

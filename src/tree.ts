@@ -1,5 +1,5 @@
 import type { StopReason } from './core/exit.ts';
-import type { Death, Service, Verdict } from './core/lifecycle.ts';
+import { type Death, isUp, type Service, type Verdict } from './core/lifecycle.ts';
 import { type Action, LINK_ENV } from './core/link.ts';
 import { checkOrder, dependentsOf } from './core/order.ts';
 import {
@@ -30,6 +30,8 @@ export interface TreeOptions {
   command: readonly string[] | undefined;
   /** How a main command is started when it gets the terminal. */
   launcher: readonly [string, ...string[]] | undefined;
+  /** This program: Node, its options, and our file. */
+  program: readonly [string, ...string[]];
   /** The built-in templater's `run`. */
   templater: readonly string[];
   log: Log;
@@ -234,8 +236,8 @@ export class Tree {
     const { name, config } = member.runner;
     const needed = config.dependencies.flatMap((other) => {
       const { runner, problem } = this.members.get(other) ?? {};
-      if (!runner || runner.service.is === 'ready') return [];
-      const why = problem ? 'refused' : runner.service.is;
+      if (!runner || isUp(runner.service)) return [];
+      const why = problem ? 'refused' : (runner.complaint ?? runner.service.is);
       return [`${other} (${why})`];
     });
     return config.hasTemplates && !this.gate.isOpen(name) ? [...needed, ...this.gate.missing(name)] : needed;
@@ -274,7 +276,7 @@ export class Tree {
   }
 
   #add(config: ServiceConfig, problem: Problem | undefined, launcher?: RunOptions['launcher']): Member {
-    const options: RunOptions = {};
+    const options: RunOptions = { program: this.#options.program };
     if (launcher) options.launcher = launcher;
     if (config.name === MAIN_COMMAND) options.stdin = 'inherit';
     if (config.name === TEMPLATER)
@@ -329,7 +331,7 @@ export class Tree {
 
   #changed(member: Member, before: Service): void {
     const { name, service } = member.runner;
-    if (service.is === 'ready' && before.is !== 'ready')
+    if (isUp(service) && !isUp(before))
       for (const other of this.#dependents.get(name) ?? []) this.#advance(other);
     this.#forgetIfGone(member);
     this.listener.changed(member, before);

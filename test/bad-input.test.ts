@@ -92,14 +92,49 @@ const BROKEN: [what: string, files: Files, message: string, hint?: string][] = [
     'chmod +x DIR/finish',
   ],
   [
-    'a type that is not known yet',
-    { 'bad/run': SLEEPER, 'bad/type': 'oneshot' },
-    'cannot read DIR/type: expected longrun, got "oneshot"',
+    'an unknown type',
+    { 'bad/run': SLEEPER, 'bad/type': 'bundle' },
+    'cannot read DIR/type: expected longrun or oneshot, got "bundle"',
   ],
   [
-    'what this version does not do',
-    { 'bad/run': SLEEPER, 'bad/user': 'nobody' },
-    'cannot use DIR/user: this version of supervise does not know it',
+    'a user who does not exist',
+    { 'bad/run': SLEEPER, 'bad/user': 'nobody-of-that-name' },
+    'cannot use DIR/user: cannot find the user "nobody-of-that-name": it is not in /etc/passwd',
+    'add it to the image, or give its number',
+  ],
+  [
+    'a uid without a group',
+    { 'bad/run': SLEEPER, 'bad/user': '54321' },
+    'cannot use DIR/user: cannot tell the group of uid 54321: it is not in /etc/passwd',
+    'write 54321:GROUP',
+  ],
+  [
+    'a user that is none',
+    { 'bad/run': SLEEPER, 'bad/user': 'a b' },
+    'cannot read DIR/user: expected user or user:group, names or numbers, got "a b"',
+  ],
+  [
+    'a check that is not executable',
+    { 'bad/run': SLEEPER, 'bad/check': 'true\n' },
+    'cannot use DIR/check: ./check is not executable',
+    'chmod +x DIR/check',
+  ],
+  [
+    'a health that has no shebang',
+    { 'bad/run': SLEEPER, 'bad/health/x': '' },
+    'cannot use DIR/health: ./health is a directory',
+    'make DIR/health an executable file',
+  ],
+  [
+    'a variable with a strange name',
+    { 'bad/run': SLEEPER, 'bad/env/A=B': 'x' },
+    'cannot use DIR/env/A=B: a variable\'s name has no "="',
+    'rename the file',
+  ],
+  [
+    'a variable that is a directory',
+    { 'bad/run': SLEEPER, 'bad/env/A/x': 'x' },
+    'cannot read DIR/env/A: it is a directory (EISDIR)',
   ],
 ];
 

@@ -54,6 +54,7 @@ function notes(service: ServiceStatus, now: number): string {
   const { lastDeath: death } = service;
   return [
     service.problem,
+    service.complaint,
     service.waitsFor.length > 0 ? `waits for ${service.waitsFor.join(', ')}` : undefined,
     service.heldBack.length > 0 ? `config held back: ${service.heldBack.join(', ')}` : undefined,
     service.nextStart === null

@@ -7,6 +7,7 @@ import { signalName } from '../core/signals.ts';
 import { describe, didYouMean, EXIT, UserError } from '../errors.ts';
 import { Hooks } from '../hooks.ts';
 import { createLog, type RootLog } from '../log.ts';
+import { EXEC_VERBS } from '../os/exec.ts';
 import type { Native } from '../os/native.ts';
 import { Reaper } from '../os/reaper.ts';
 import { onSignals } from '../os/signals.ts';
@@ -14,7 +15,6 @@ import { stderrSink } from '../os/stderr.ts';
 import { foregroundGroup } from '../os/terminal.ts';
 import { Shutdown } from '../shutdown.ts';
 import { Tree } from '../tree.ts';
-import { EXEC_VERB } from './exec.ts';
 
 const { SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU } = constants.signals;
 
@@ -55,7 +55,8 @@ export async function run(
   const tree = new Tree({
     scandir,
     command: main,
-    launcher: terminal === undefined ? undefined : [...node, self, EXEC_VERB],
+    program: [...node, self],
+    launcher: terminal === undefined ? undefined : [...node, self, EXEC_VERBS.foreground],
     templater: [
       ...node,
       ...SMALL_HEAP,

@@ -70,6 +70,7 @@ function serviceStatus(tree: Tree, member: Member): ServiceStatus {
   const { death } = service;
   return {
     name: runner.name,
+    type: runner.config.type,
     is: problem && service.is === 'down' ? 'failed' : service.is,
     wanted: asked ?? (problem && !runner.config.down ? 'up' : service.want),
     since: iso(runner.changedAt),
@@ -88,6 +89,7 @@ function serviceStatus(tree: Tree, member: Member): ServiceStatus {
         ? iso(Date.now() + service.deadline - now())
         : null,
     waitsFor: tree.waitsFor(member),
+    complaint: runner.complaint ?? null,
     heldBack: tree.gate.isOpen(runner.name) ? [...tree.gate.missing(runner.name)] : [],
     problem: problem?.message ?? null,
   };
@@ -98,7 +100,7 @@ function notWell(tree: Tree, names: readonly string[]): string[] {
   if (tree.stopping) return ['the tree is stopping'];
   return membersOf(tree, names).flatMap((member) => {
     const { name, is, wanted, waitsFor, problem } = serviceStatus(tree, member);
-    if (wanted === 'down' || is === 'ready') return [];
+    if (wanted === 'down' || is === 'ready' || is === 'done') return [];
     const why = problem ?? (waitsFor.length > 0 ? `waits for ${waitsFor.join(', ')}` : `is ${is}`);
     return [`${name}: ${why}`];
   });

@@ -25,6 +25,7 @@ export type Reply =
 /** One service in `status`, and in `--json`. Times of day are ISO 8601, lengths are ms. */
 export interface ServiceStatus {
   name: string;
+  type: 'longrun' | 'oneshot';
   is: string;
   wanted: 'up' | 'once' | 'down';
   since: string;
@@ -36,6 +37,8 @@ export interface ServiceStatus {
   nextStart: string | null;
   /** What a start waits for, in words. */
   waitsFor: string[];
+  /** How its check or its health was answered last, where that was no yes. */
+  complaint: string | null;
   /** Why its config is not what its templates and the source now say, though it runs on what it has. */
   heldBack: string[];
   /** Why it cannot be started, as its directory was last read. */

@@ -4,6 +4,7 @@
  * as events.
  *
  *   down → starting → up → ready → (stopping →) finishing → down | backoff → starting … | failed
+ *   and for a oneshot    → up → finishing → done
  *
  * Three ideas carry it. What is *wanted* is kept apart from what *is*. At most one child is alive per service, `run` or
  * `finish`, so there is one pid and one `exited`. The only timer is the state's own `deadline`, which goes with the state,
@@ -11,14 +12,26 @@
  */
 import type { Ms } from './duration.ts';
 
-export type State = 'down' | 'starting' | 'up' | 'ready' | 'stopping' | 'finishing' | 'backoff' | 'failed';
+/** `done` is what `ready` is for a oneshot: its `run` has succeeded, and nothing is left of it. */
+export type State =
+  | 'down'
+  | 'starting'
+  | 'up'
+  | 'ready'
+  | 'done'
+  | 'stopping'
+  | 'finishing'
+  | 'backoff'
+  | 'failed';
 /** `once`: up, but not started again when it ends. */
 export type Want = 'up' | 'once' | 'down';
 
 /** The part of a service's settings that decides its life. Times in ms; a limit of undefined is none. */
 export interface LifeConfig {
+  /** A oneshot's `run` ends by itself; that it succeeded is what others wait for. */
+  type: 'longrun' | 'oneshot';
   hasFinish: boolean;
-  /** Readiness is told on a descriptor; otherwise a service is ready once it is executed. */
+  /** Readiness is told, on a descriptor or by a check; otherwise a service is ready once it is executed. */
   notifies: boolean;
   restart: 'always' | 'on-failure' | 'never';
   restartDelay: { min: Ms; max: Ms };
@@ -36,7 +49,7 @@ export interface Death {
   /** The number of that signal, else 0. */
   signal: number;
   ranMs: Ms;
-  /** In words, where code and signal do not tell: `timeout-up`, `cannot execute ./run: …`. */
+  /** In words, where code and signal do not tell: `timeout-up`, `health`, `cannot execute ./run: …`. */
   reason: string | undefined;
   /** Its process group, which is also the pid that `run` had; undefined when it was never executed. */
   pgid: number | undefined;
@@ -61,7 +74,7 @@ export interface Service {
   readonly delay: Ms;
   /** Not to be started before this, unless somebody orders it. */
   readonly notBefore: Ms;
-  /** While stopping: why a stop that nobody ordered is a crash (`timeout-up`). */
+  /** While stopping: why a stop that nobody ordered is a crash (`timeout-up`, `health`). */
   readonly fault: string | undefined;
   /** Somebody ordered a start since the death: it waits for no backoff and obeys no restart policy. */
   readonly ordered: boolean;
@@ -80,6 +93,8 @@ export type Event =
   | { type: 'refused'; code: number; reason: string }
   | { type: 'exited'; code: number; signal: number }
   | { type: 'notified' }
+  /** Its health check has failed too often in a row. */
+  | { type: 'unhealthy' }
   | { type: 'timeout' };
 
 export type Effect =
@@ -96,7 +111,7 @@ export type Effect =
   | { do: 'over'; death: Death };
 
 /** What follows a death. */
-export type Verdict = { to: 'down' } | { to: 'failed' } | { to: 'restart'; delayMs: Ms };
+export type Verdict = { to: 'down' } | { to: 'done' } | { to: 'failed' } | { to: 'restart'; delayMs: Ms };
 
 export interface Step {
   next: Service;
@@ -135,6 +150,11 @@ export function isForgiven(service: Service, config: LifeConfig, now: Ms): boole
   return service.readyAt !== undefined && now - service.readyAt >= enough;
 }
 
+/** Whether those that depend on the service may start. */
+export function isUp(service: Service): boolean {
+  return service.is === 'ready' || service.is === 'done';
+}
+
 /** Whether a child of the service is alive, or about to be. */
 export function isAlive(service: Service): boolean {
   return service.pid !== undefined || service.is === 'starting' || service.is === 'finishing';
@@ -145,6 +165,7 @@ export function verdict(service: Service, config: LifeConfig, now: Ms): Verdict 
   const { death, want } = service;
   if (!death || want === 'down') return { to: 'down' };
   if (service.ordered || death.kind === 'stopped') return { to: 'restart', delayMs: 0 };
+  if (death.kind === 'ended' && config.type === 'oneshot') return { to: 'done' };
   if (want === 'once') return { to: 'down' };
   if (death.kind === 'ended' && config.restart !== 'always') return { to: 'down' };
   if (death.kind === 'crash') {
@@ -216,6 +237,7 @@ const TABLE: Table = {
     refused: stay,
     exited: stay,
     notified: stay,
+    unhealthy: stay,
     timeout: stay,
   },
   starting: {
@@ -230,7 +252,8 @@ const TABLE: Table = {
       const run = { ...service, pid, startedAt: now, readyAt: undefined, fault: undefined };
       if (run.killed) return killRun(run, { type: 'kill' }, config, now);
       if (run.want === 'down') return halt(run, config, now, service.deadline);
-      if (!config.notifies) return { next: { ...enter(run, 'ready', now), readyAt: now }, effects: [] };
+      if (config.type === 'longrun' && !config.notifies)
+        return { next: { ...enter(run, 'ready', now), readyAt: now }, effects: [] };
       const deadline = config.timeoutUp === undefined ? undefined : now + config.timeoutUp;
       return { next: { ...enter(run, 'up', now), deadline }, effects: [] };
     },
@@ -238,6 +261,7 @@ const TABLE: Table = {
       died({ ...service, startedAt: now, readyAt: undefined }, { code, signal: 0 }, reason, config, now),
     exited: stay,
     notified: stay,
+    unhealthy: stay,
     timeout: killChild,
   },
   up: {
@@ -248,10 +272,11 @@ const TABLE: Table = {
     spawned: stay,
     refused: stay,
     exited: (service, event, config, now) => died(service, event, undefined, config, now),
-    notified: (service, _event, _config, now) => ({
-      next: { ...enter(service, 'ready', now), readyAt: now },
-      effects: [],
-    }),
+    notified: (service, _event, config, now) =>
+      config.type === 'oneshot'
+        ? { next: service, effects: [] }
+        : { next: { ...enter(service, 'ready', now), readyAt: now }, effects: [] },
+    unhealthy: stay,
     timeout: (service, _event, config, now) => halt({ ...service, fault: 'timeout-up' }, config, now),
   },
   ready: {
@@ -263,6 +288,19 @@ const TABLE: Table = {
     refused: stay,
     exited: (service, event, config, now) => died(service, event, undefined, config, now),
     notified: stay,
+    unhealthy: (service, _event, config, now) => halt({ ...service, fault: 'health' }, config, now),
+    timeout: stay,
+  },
+  done: {
+    up: setWant,
+    down: goDown,
+    restart: startAfresh,
+    kill: stay,
+    spawned: stay,
+    refused: stay,
+    exited: stay,
+    notified: stay,
+    unhealthy: stay,
     timeout: stay,
   },
   stopping: {
@@ -274,6 +312,7 @@ const TABLE: Table = {
     refused: stay,
     exited: (service, event, config, now) => died(service, event, service.fault, config, now),
     notified: stay,
+    unhealthy: stay,
     timeout: killRun,
   },
   finishing: {
@@ -289,6 +328,7 @@ const TABLE: Table = {
     refused: (service, _event, config, now) => settle(service, undefined, config, now),
     exited: (service, { code }, config, now) => settle(service, code, config, now),
     notified: stay,
+    unhealthy: stay,
     timeout: killChild,
   },
   backoff: {
@@ -300,6 +340,7 @@ const TABLE: Table = {
     refused: stay,
     exited: stay,
     notified: stay,
+    unhealthy: stay,
     timeout: (service, _event, _config, now) => start(service, now),
   },
   failed: {
@@ -311,6 +352,7 @@ const TABLE: Table = {
     refused: stay,
     exited: stay,
     notified: stay,
+    unhealthy: stay,
     timeout: stay,
   },
 };
@@ -392,9 +434,7 @@ function settle(service: Service, finishCode: number | undefined, config: LifeCo
   const death = service.death;
   if (!death) return { next: enter(service, 'down', now), effects: [] };
   const refused = finishCode === FINISH_NO_RESTART && service.want !== 'down';
-  const to: Verdict = refused
-    ? { to: death.kind === 'crash' ? 'failed' : 'down' }
-    : verdict(service, config, now);
+  const to = refused ? withoutRestart(death, config) : verdict(service, config, now);
 
   const effects: Effect[] = [];
   if (death.pgid !== undefined) effects.push({ do: 'sweep', pgid: death.pgid });
@@ -411,12 +451,18 @@ function settle(service: Service, finishCode: number | undefined, config: LifeCo
     next = { ...enter(service, to.to, now), pid: undefined, want, ordered: false };
     // Ahead of `over`, which may stop the tree, and with it the hooks of crashes.
     if (death.kind === 'crash') effects.push({ do: 'crashed', death, next: to });
-    if (!asked) effects.push({ do: 'over', death });
+    if (!asked && to.to !== 'done') effects.push({ do: 'over', death });
     return { next, effects };
   }
   // Behind `run`: a hook delays no restart.
   if (death.kind === 'crash') effects.push({ do: 'crashed', death, next: to });
   return { next, effects };
+}
+
+/** What becomes of a death whose finish script said: do not start it again. */
+function withoutRestart(death: Death, config: LifeConfig): Verdict {
+  if (death.kind === 'crash') return { to: 'failed' };
+  return { to: death.kind === 'ended' && config.type === 'oneshot' ? 'done' : 'down' };
 }
 
 function earlier(a: Ms | undefined, b: Ms | undefined): Ms | undefined {

@@ -34,6 +34,11 @@ export interface Native {
    */
   ignore(signal: number): number;
   /**
+   * Lets a descriptor that we were given pass through `process.execve()`: Node sets all but 0, 1 and 2 to be closed there.
+   * 0, or `-EBADF`.
+   */
+  inheritable(fd: number): number;
+  /**
    * Whether a write to `fd` would not wait: 1 for yes, or for a write that fails at once as the reader has gone; 0 for
    * not now. For a pipe, 1 is a promise for up to 4096 bytes, while nobody else writes to it.
    */
@@ -66,6 +71,7 @@ const CALLS = Object.keys({
   foreground: true,
   foregroundOf: true,
   ignore: true,
+  inheritable: true,
   writable: true,
 } satisfies Record<keyof Native, true>) as (keyof Native)[];
 

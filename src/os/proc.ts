@@ -12,3 +12,12 @@ export function statFields(pid: number | 'self'): string[] | undefined {
     return undefined;
   }
 }
+
+/** A field of our own /proc/self/status, such as `CapEff`. */
+export function statusField(name: string): string | undefined {
+  try {
+    return new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,12 +1,24 @@
+import { isUtf8 } from 'node:buffer';
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { NOT_YET, type Problem, type Program, type RawServiceDir, SETTINGS } from '../core/servicedir.ts';
+import {
+  type Account,
+  NOT_YET,
+  type Problem,
+  type Program,
+  parseUser,
+  type RawServiceDir,
+  SETTINGS,
+} from '../core/servicedir.ts';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
+import { accountLookUp, type LookUp } from './account.ts';
 import { isDirectory, readHead } from './files.ts';
 
 /** Where the tree's own hooks are, in the order in which they are looked for. */
 const TREE_DIRECTORIES = ['.supervise', '.s6-svscan'];
 const MOST_SETTING_BYTES = 4096;
+/** The kernel takes no longer string into an environment (MAX_ARG_STRLEN). */
+const MOST_ENV_BYTES = 131_072;
 
 export interface RawScandir {
   path: string;
@@ -31,30 +43,31 @@ export function readScandir(path: string): RawScandir {
       cause: error,
     });
   }
+  const lookUp = accountLookUp();
   const services = names
     .filter((name) => !name.startsWith('.') && isDirectory(join(path, name)))
     .sort()
-    .map((name) => readServiceDir(join(path, name), name));
+    .map((name) => readServiceDir(join(path, name), name, lookUp));
   return { path, services, hooks: TREE_DIRECTORIES.find((name) => isDirectory(join(path, name))) };
 }
 
-/** A name that is not there, as a service directory without files: for a built-in service that needs none. */
-export function readServiceDir(path: string, name: string): RawServiceDir {
+/** Reads one service directory. What is wrong inside is told in what comes back. */
+export function readServiceDir(path: string, name: string, lookUp: LookUp = accountLookUp()): RawServiceDir {
   const texts = new Map<string, string>();
   const unreadable: Problem[] = [];
-  let entries: string[] = [];
-  try {
-    entries = readdirSync(path);
-  } catch (error) {
-    unreadable.push({ message: `cannot read the service directory ${path}: ${causeOf(error)}` });
-  }
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      unreadable.push(toProblem(error));
+      return undefined;
+    }
+  };
+  const entries = attempt(() => entriesOf(path, 'the service directory ')) ?? [];
   for (const entry of entries) {
     if (Object.hasOwn(SETTINGS, entry)) {
-      try {
-        texts.set(entry, readSetting(join(path, entry)));
-      } catch (error) {
-        unreadable.push({ message: `cannot read ${path}/${entry}: ${causeOf(error)}` });
-      }
+      const text = attempt(() => readText(join(path, entry), MOST_SETTING_BYTES));
+      if (text !== undefined) texts.set(entry, text);
     } else if ((NOT_YET as readonly string[]).includes(entry)) {
       unreadable.push({
         message: `cannot use ${path}/${entry}: this version of supervise does not know it`,
@@ -62,20 +75,85 @@ export function readServiceDir(path: string, name: string): RawServiceDir {
       });
     }
   }
+  const program = (file: string, verb = `cannot use ${path}/${file}`): Program =>
+    entries.includes(file) ? inspect(path, file, verb) : { is: 'missing' };
+  const env = entries.includes('env')
+    ? readEnv(join(path, 'env'), attempt)
+    : new Map<string, string | null>();
+  const user = parseUser(texts.get('user') ?? '');
   return {
     name,
     path,
     texts,
     unreadable,
-    run: entries.includes('run') ? inspect(path, 'run', `cannot start "${name}"`) : { is: 'missing' },
-    finish: entries.includes('finish')
-      ? inspect(path, 'finish', `cannot use ${path}/finish`)
-      : { is: 'missing' },
+    run: program('run', `cannot start "${name}"`),
+    finish: program('finish'),
+    check: program('check'),
+    health: program('health'),
     dependencies: entries.includes('dependencies.d') ? list(join(path, 'dependencies.d')) : [],
     templates: entries.includes('templates')
       ? list(join(path, 'templates')).filter((file) => file.endsWith('.hbs'))
       : [],
+    env,
+    account: user && attempt((): Account => lookUpNamed(`${path}/user`, () => lookUp(user))),
+    stamps: stampsOf(path, entries, texts, env),
   };
+}
+
+type Attempt = <T>(read: () => T) => T | undefined;
+
+/** As s6-envdir reads it: the first line without the blanks at its end, a NUL for a newline, nothing to take it away. */
+function readEnv(path: string, attempt: Attempt): Map<string, string | null> {
+  const env = new Map<string, string | null>();
+  for (const name of attempt(() => entriesOf(path)) ?? []) {
+    if (name.startsWith('.')) continue;
+    attempt(() => {
+      const file = join(path, name);
+      if (name.includes('='))
+        throw new UserError(`cannot use ${file}: a variable's name has no "="`, { hint: 'rename the file' });
+      const text = readText(file, MOST_ENV_BYTES + 1);
+      if (text.length > MOST_ENV_BYTES)
+        throw new UserError(`cannot use ${file}: a variable has at most ${MOST_ENV_BYTES} bytes`);
+      const [line = ''] = text.split('\n', 1);
+      const value = Buffer.from(line.replace(/[ \t\r]+$/, '').replaceAll('\0', '\n'), 'latin1');
+      if (!isUtf8(value))
+        throw new UserError(
+          `cannot use ${file}: it is not UTF-8, and would reach the service as something else`,
+        );
+      env.set(name, text === '' ? null : value.toString('utf8'));
+    });
+  }
+  return env;
+}
+
+/** The errors of `lookUp` name a user, and not who asked for it. */
+function lookUpNamed<T>(file: string, lookUp: () => T): T {
+  try {
+    return lookUp();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`cannot use ${file}: ${error.message}`, error.hint ? { hint: error.hint } : {});
+  }
+}
+
+/** Programs by what changes with them on disk, everything else by its content. */
+function stampsOf(
+  path: string,
+  entries: readonly string[],
+  texts: ReadonlyMap<string, string>,
+  env: ReadonlyMap<string, string | null>,
+): Map<string, string> {
+  const stamps = new Map(texts);
+  for (const [name, value] of env) stamps.set(`env/${name}`, JSON.stringify(value));
+  for (const file of ['run', 'finish', 'check', 'health'].filter((name) => entries.includes(name))) {
+    try {
+      const { dev, ino, size, mtimeMs, mode } = statSync(join(path, file));
+      stamps.set(file, `${dev}:${ino}:${size}:${mtimeMs}:${mode}`);
+    } catch {
+      // What is wrong with it is said where it is inspected.
+    }
+  }
+  return stamps;
 }
 
 /** An executable hook of the tree: `crash`, `finish`, `SIGHUP` …, relative to the scandir. */
@@ -132,8 +210,26 @@ function isBinary(head: string): boolean {
   return head.includes('\0');
 }
 
-function readSetting(path: string): string {
-  return readHead(path, MOST_SETTING_BYTES);
+function entriesOf(path: string, what = ''): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    throw new UserError(`cannot read ${what}${path}: ${causeOf(error)}`, { cause: error });
+  }
+}
+
+/** Latin-1, so that no byte is lost. */
+function readText(path: string, most: number): string {
+  try {
+    return readHead(path, most);
+  } catch (error) {
+    throw new UserError(`cannot read ${path}: ${causeOf(error)}`, { cause: error });
+  }
+}
+
+function toProblem(error: unknown): Problem {
+  const { message, hint } = error as UserError;
+  return hint ? { message, hint } : { message };
 }
 
 function list(path: string): string[] {

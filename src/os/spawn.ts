@@ -11,6 +11,8 @@ export interface SpawnSpec {
   argv: readonly [string, ...string[]];
   cwd: string | undefined;
   env: NodeJS.ProcessEnv;
+  /** Whom it runs as, without supplementary groups; undefined for whom we are. */
+  user?: { uid: number; gid: number } | undefined;
   /** `inherit` for the terminal's main command; everybody else reads nothing. */
   stdin: 'inherit' | 'ignore';
   /** A session and process group of its own. Off only for what shares our terminal. */
@@ -48,7 +50,7 @@ export function startProcess(spec: SpawnSpec, events: SpawnEvents): void {
   let child: ChildProcess;
   try {
     const [file, ...args] = spec.argv;
-    child = spawn(file, args, { cwd: spec.cwd, env: spec.env, stdio, detached: spec.session });
+    child = spawn(file, args, { cwd: spec.cwd, env: spec.env, stdio, detached: spec.session, ...spec.user });
   } catch (error) {
     refuse(error);
     return;

@@ -19,6 +19,7 @@ import {
 } from '../../src/core/lifecycle.ts';
 
 const CONFIG: LifeConfig = {
+  type: 'longrun',
   hasFinish: false,
   notifies: false,
   restart: 'always',
@@ -37,6 +38,7 @@ const down: Event = { type: 'down' };
 const restart: Event = { type: 'restart' };
 const kill: Event = { type: 'kill' };
 const notified: Event = { type: 'notified' };
+const unhealthy: Event = { type: 'unhealthy' };
 const timeout: Event = { type: 'timeout' };
 const spawned = (pid: number): Event => ({ type: 'spawned', pid });
 const exit = (code: number): Event => ({ type: 'exited', code, signal: 0 });
@@ -669,6 +671,103 @@ describe('an ordered restart', () => {
   });
 });
 
+describe('a oneshot', () => {
+  const ONESHOT = { type: 'oneshot', restart: 'never' } as const;
+
+  test('is up while it runs and done once it has succeeded; nothing of it is over', () => {
+    const service = tell(ONESHOT, [
+      [0, up, 'starting | run'],
+      [1, spawned(10), 'up'],
+      [2, notified, 'up'],
+      [90, exit(0), 'done | sweep 10'],
+      [95, up, 'done'],
+      [99, kill, 'done'],
+    ]);
+    assert.deepEqual([service.want, service.pid, service.crashes], ['up', undefined, 0]);
+    assert.equal(service.death?.kind, 'ended');
+  });
+
+  test('is done after its finish, whatever that says', () => {
+    tell({ ...ONESHOT, hasFinish: true }, [
+      [0, up, 'starting | run'],
+      [1, spawned(10), 'up'],
+      [5, exit(0), 'finishing | finish 0 0 10'],
+      [5, spawned(11), 'finishing @5005'],
+      [6, exit(FINISH_NO_RESTART), 'done | sweep 10'],
+    ]);
+  });
+
+  test('that fails has failed, until somebody orders it; with a policy it is tried again until it succeeds', () => {
+    tell(ONESHOT, [
+      [0, up, 'starting | run'],
+      [1, spawned(10), 'up'],
+      [9, exit(3), 'failed | sweep 10 | crashed, failed | over 3 0'],
+      [20, up, 'starting | run'],
+    ]);
+    for (const policy of ['on-failure', 'always'] as const)
+      tell({ ...ONESHOT, restart: policy }, [
+        [0, up, 'starting | run'],
+        [1, spawned(10), 'up'],
+        [9, exit(3), 'backoff @1009 | sweep 10 | crashed, restart in 1000'],
+        [1009, timeout, 'starting | run'],
+        [1010, spawned(11), 'up'],
+        [1020, exit(0), 'done | sweep 11'],
+      ]);
+  });
+
+  test('runs again when it is told to, and goes down without a process to stop', () => {
+    tell(ONESHOT, [
+      [0, up, 'starting | run'],
+      [1, spawned(10), 'up'],
+      [9, exit(0), 'done | sweep 10'],
+      [20, restart, 'starting | run'],
+      [21, spawned(11), 'up'],
+      [29, exit(0), 'done | sweep 11'],
+      [30, down, 'down'],
+    ]);
+  });
+
+  test('told to stop while it runs: TERM, and down', () => {
+    tell(ONESHOT, [
+      [0, up, 'starting | run'],
+      [1, spawned(10), 'up'],
+      [9, down, 'stopping @5009 | term 10'],
+      [12, exit(0), 'down | sweep 10'],
+    ]);
+  });
+
+  test('timeout-up bounds it', () => {
+    tell({ ...ONESHOT, timeoutUp: 100 }, [
+      [0, up, 'starting | run'],
+      [1, spawned(10), 'up @101'],
+      [101, timeout, 'stopping @5101 | term 10'],
+      [102, died(15), 'failed | sweep 10 | crashed, failed | over 256 15'],
+    ]);
+  });
+
+  test('started once, it is done once', () => {
+    const service = tell(ONESHOT, [
+      [0, once, 'starting | run'],
+      [1, spawned(10), 'up'],
+      [9, exit(0), 'done | sweep 10'],
+    ]);
+    assert.equal(service.want, 'once');
+  });
+});
+
+test('unhealthy: told to stop, and that is a crash with this reason', () => {
+  const service = tell({ notifies: true }, [
+    [0, up, 'starting | run'],
+    [1, spawned(10), 'up'],
+    [2, unhealthy, 'up'],
+    [3, notified, 'ready'],
+    [5000, unhealthy, 'stopping @10000 | term 10'],
+    [5001, unhealthy, 'stopping @10000'],
+    [5010, exit(0), 'starting | sweep 10 | run | crashed, restart in 0'],
+  ]);
+  assert.deepEqual([service.crashes, service.death?.reason, service.death?.kind], [1, 'health', 'crash']);
+});
+
 describe('timeouts', () => {
   test('timeout-up: not ready by then is a crash with that reason', () => {
     const service = tell({ notifies: true, timeoutUp: 100, restart: 'on-failure' }, [
@@ -779,6 +878,8 @@ test('what is not of a state leaves it as it is, the very same object', () => {
     ['failed', [kill, spawned(7), refused, exit(1), notified, timeout]],
     ['starting', [exit(1), notified]],
     ['ready', [spawned(7), refused, notified, timeout]],
+    ['done', [kill, spawned(7), refused, exit(1), notified, unhealthy, timeout]],
+    ['up', [unhealthy]],
   ];
   for (const [is, events] of strange)
     for (const event of events) {
@@ -800,6 +901,7 @@ test('verdict: nothing that never died is started by it', () => {
 
 const SETTINGS: fc.Arbitrary<LifeConfig> = fc
   .record({
+    type: fc.constantFrom<LifeConfig['type']>('longrun', 'longrun', 'oneshot'),
     hasFinish: fc.boolean(),
     notifies: fc.boolean(),
     restart: fc.constantFrom<LifeConfig['restart']>('always', 'always', 'on-failure', 'never'),
@@ -932,6 +1034,7 @@ class World {
       assert.equal(service.want, 'up', 'a once service was started again');
       if (death.kind !== 'stopped') {
         assert.notEqual(config.restart, 'never');
+        if (config.type === 'oneshot') assert.equal(death.kind, 'crash', 'what is done was started again');
         if (config.restart === 'on-failure') assert.equal(death.kind, 'crash');
         if (config.restartLimit !== undefined) assert.ok(service.crashes < config.restartLimit);
         assert.ok(now >= service.notBefore, 'started inside its delay');
@@ -985,6 +1088,7 @@ class World {
       case 'over':
         assert.equal(effect.death, this.service.death);
         assert.notEqual(before.want, 'down', 'over, though it was ordered');
+        if (this.config.type === 'oneshot') assert.notEqual(effect.death.kind, 'ended', 'done is not over');
         assert.ok(this.service.is === 'down' || this.service.is === 'failed');
     }
   }
@@ -1009,9 +1113,13 @@ class World {
         assert.equal(this.#sweptFor, service.death, 'a group that nobody swept');
     }
     if (is === 'down') assert.equal(service.want, 'down');
-    if (is === 'failed') assert.notEqual(service.want, 'down');
+    if (is === 'failed' || is === 'done') assert.notEqual(service.want, 'down');
+    if (is === 'done') assert.equal(service.death?.kind, 'ended');
+    if (is === 'done') assert.equal(config.type, 'oneshot');
+    if (is === 'ready') assert.equal(config.type, 'longrun');
     if (is === 'backoff') assert.equal(service.want, 'up');
-    if (is === 'down' || is === 'failed' || is === 'ready') assert.equal(service.deadline, undefined);
+    if (is === 'down' || is === 'failed' || is === 'ready' || is === 'done')
+      assert.equal(service.deadline, undefined);
     if (is === 'backoff') assert.ok(service.deadline !== undefined && service.deadline > now - 1e9);
     if (is === 'up') assert.equal(service.deadline === undefined, config.timeoutUp === undefined);
     if (is === 'stopping' && config.timeoutKill !== undefined)
@@ -1033,7 +1141,11 @@ class World {
       if (!obliging || pending === 'finish') moves.push(() => this.#refuse(pending));
     }
     if (child && (!obliging || child.killed)) moves.push(() => this.#exit(child, dice));
-    if (child?.what === 'run' && !obliging) moves.push(() => this.take({ type: 'notified' }));
+    if (child?.what === 'run' && !obliging)
+      moves.push(
+        () => this.take({ type: 'notified' }),
+        () => this.take({ type: 'unhealthy' }),
+      );
     if (alarm && !alarm.rung && this.now >= alarm.due)
       moves.push(() => {
         alarm.rung = true;
@@ -1133,6 +1245,7 @@ test(`${STEPS} steps: one child, one death for each end, crashes that count, a w
     ],
     ['finishing → down', 'finishing → backoff', 'finishing → starting', 'finishing → failed'],
     ['backoff → starting', 'backoff → down', 'failed → starting', 'failed → down'],
+    ['up → done', 'finishing → done', 'done → starting', 'done → down'],
   ].flat();
   assert.deepEqual(
     ways.filter((way) => !seen.has(way)),
@@ -1236,7 +1349,7 @@ test('any event in any state: an answer, and nothing of the question changed', (
   const event: fc.Arbitrary<Event> = fc.oneof(
     fc.record({ type: fc.constant('up' as const), once: fc.boolean() }),
     fc.record({ type: fc.constant('down' as const), killBy: fc.nat(5000) }),
-    fc.constantFrom<Event>(down, restart, kill, notified, timeout, refused),
+    fc.constantFrom<Event>(down, restart, kill, notified, unhealthy, timeout, refused),
     fc.nat(99).map((pid) => spawned(pid + 1)),
     fc.record({ type: fc.constant('exited' as const), code: fc.nat(255), signal: fc.constantFrom(0, 9, 15) }),
   );

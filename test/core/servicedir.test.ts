@@ -4,24 +4,21 @@ import fc from 'fast-check';
 import {
   bareConfig,
   DEFAULTS,
+  emptyServiceDir,
   MAIN_COMMAND,
   type Problem,
   parseServiceDir,
   type RawServiceDir,
+  SERVICE_FILES,
   SETTINGS,
   type ServiceConfig,
 } from '../../src/core/servicedir.ts';
 
 function raw(texts: Record<string, string> = {}, more: Partial<RawServiceDir> = {}): RawServiceDir {
   return {
-    name: 'web',
-    path: '/s/web',
+    ...emptyServiceDir('web', '/s/web'),
     texts: new Map(Object.entries(texts)),
-    unreadable: [],
     run: { is: 'ok' },
-    finish: { is: 'missing' },
-    dependencies: [],
-    templates: [],
     ...more,
   };
 }
@@ -32,7 +29,14 @@ const BARE: ServiceConfig = {
   command: undefined,
   dependencies: [],
   hasTemplates: false,
+  type: 'longrun',
   hasFinish: false,
+  hasCheck: false,
+  hasHealth: false,
+  healthInterval: 10_000,
+  healthRetries: 3,
+  env: {},
+  account: undefined,
   notifies: false,
   down: false,
   essential: false,
@@ -53,6 +57,8 @@ test('a run and nothing else: the defaults', () => {
     timeoutKill: 5000,
     timeoutFinish: 5000,
     restartDelay: { min: 1000, max: 30_000 },
+    healthInterval: 10_000,
+    healthRetries: 3,
   });
 });
 
@@ -85,6 +91,11 @@ const GOOD: [string, string, Partial<ServiceConfig>][] = [
   ['notification-fd', '3', { notificationFd: 3, notifies: true }],
   ['notification-fd', '255\n', { notificationFd: 255, notifies: true }],
   ['type', 'longrun\n', {}],
+  ['type', 'oneshot', { type: 'oneshot', restart: 'never' }],
+  ['health-interval', '500ms', { healthInterval: 500 }],
+  ['health-retries', '1', { healthRetries: 1 }],
+  ['user', 'app\n', {}],
+  ['user', '1000:0', {}],
 ];
 
 describe('a setting', () => {
@@ -106,7 +117,10 @@ describe('a setting', () => {
     'down-signal': 'a signal such as SIGTERM or 15',
     'reload-signal': 'a signal such as SIGTERM or 15',
     'notification-fd': 'a descriptor number from 3 to 255',
-    type: 'longrun',
+    type: 'longrun or oneshot',
+    'health-interval': 'a time such as 5s',
+    'health-retries': 'a whole number from 1',
+    user: 'user or user:group, names or numbers',
   };
   const BAD: [string, string[]][] = [
     ['restart', ['', 'Always', 'on failure', 'no', '0']],
@@ -118,7 +132,10 @@ describe('a setting', () => {
     ['down-signal', ['', 'SIGFOO', '0', '65', 'TERM KILL', 'constructor']],
     ['reload-signal', ['', 'HUPP']],
     ['notification-fd', ['', '2', '0', '256', 'three', '3.0', '0x3', '3 4']],
-    ['type', ['', 'oneshot', 'bundle', 'Longrun']],
+    ['type', ['', 'bundle', 'Longrun']],
+    ['health-interval', ['', '0', 'often']],
+    ['health-retries', ['', '0', 'x']],
+    ['user', ['', ':app', 'a b', 'a:b:c', 'app:']],
   ];
   for (const [file, texts] of BAD)
     for (const text of texts)
@@ -224,6 +241,13 @@ describe('its programs', () => {
     assert.equal(config.hasFinish, false);
   });
 
+  test('check and health: there, broken; a check is readiness', () => {
+    const { config } = parseServiceDir(raw({}, { check: { is: 'ok' }, health: { is: 'ok' } }));
+    assert.deepEqual([config.hasCheck, config.hasHealth, config.notifies], [true, true, true]);
+    const problem = { message: 'cannot use /s/web/health: ./health is not executable' };
+    assert.deepEqual(parseServiceDir(raw({}, { health: { is: 'broken', problem } })).problems, [problem]);
+  });
+
   test('all complaints together: the name, what cannot be read, values, programs', () => {
     const unreadable = { message: 'cannot read /s/web/down: it is a directory (EISDIR)' };
     const { problems } = parseServiceDir(
@@ -242,6 +266,31 @@ describe('its programs', () => {
       ].map((message) => message.slice(0, 30)),
     );
   });
+});
+
+test('a oneshot is tried again only where somebody says so', () => {
+  const restartOf = (texts: Record<string, string>): string => parseServiceDir(raw(texts)).config.restart;
+  assert.equal(restartOf({ type: 'oneshot' }), 'never');
+  assert.equal(restartOf({ type: 'oneshot', restart: 'on-failure' }), 'on-failure');
+  assert.equal(restartOf({ type: 'oneshot', restart: 'always' }), 'always');
+});
+
+test('environment and account are taken as found', () => {
+  const account = { uid: 7, gid: 8, groups: [9], name: 'app', home: '/app' };
+  const env = new Map([
+    ['A', '1'],
+    ['B', null],
+  ]);
+  const { config } = parseServiceDir(raw({}, { env, account }));
+  assert.deepEqual([config.env, config.account], [{ A: '1', B: null }, account]);
+});
+
+test('every setting and every program is among the files that help and README show', () => {
+  const files = Object.keys(SERVICE_FILES);
+  for (const name of [...Object.keys(SETTINGS), 'run', 'finish', 'check', 'health'])
+    assert.ok(files.includes(name), name);
+  for (const [name, doc] of Object.entries(SERVICE_FILES))
+    assert.ok(doc?.help && doc.default && doc.takes, `${name} has no words`);
 });
 
 test('dependencies and templates are taken as found', () => {

@@ -1,5 +1,5 @@
 /*
- * What PID 1 needs of Linux and Node does not offer: eight system calls as a Node-API addon. It decides nothing; what
+ * What PID 1 needs of Linux and Node does not offer: nine system calls as a Node-API addon. It decides nothing; what
  * each call is for, and what it returns, stands in ../native.ts.
  *
  * Freestanding: no libc and no libgcc, only system calls and the napi_* functions that the Node which loads it exports.
@@ -7,6 +7,7 @@
  * than the one of the machine that built it. build.ts compiles it; the result is committed in prebuilt/.
  */
 #include <asm/errno.h>
+#include <asm/fcntl.h>
 #include <asm/ioctls.h>
 #include <asm/poll.h>
 #include <asm/siginfo.h>
@@ -105,6 +106,11 @@ static long ignore(int32_t signal) {
   return syscall5(__NR_rt_sigaction, signal, (long)&action, 0, sizeof(signal_set), 0);
 }
 
+/* Node makes every descriptor that it was given close on exec. */
+static long inheritable(int32_t fd) {
+  return syscall5(__NR_fcntl, fd, F_SETFD, 0, 0, 0);
+}
+
 /* ppoll, as aarch64 has no poll. Even with no time to wait it answers EINTR when a signal came in: ask again. */
 static long writable(int32_t fd) {
   if (fd < 0) return -EBADF; /* poll passes over negative descriptors, and would answer "not now" */
@@ -132,6 +138,7 @@ static const struct operation operations[] = {
     {.name = "foreground", .two = foreground},
     {.name = "foregroundOf", .one = foreground_of},
     {.name = "ignore", .one = ignore},
+    {.name = "inheritable", .one = inheritable},
     {.name = "writable", .one = writable},
 };
 

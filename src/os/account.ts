@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import type { Account, UserSpec } from '../core/servicedir.ts';
+import { causeOf, UserError } from '../errors.ts';
+import { statusField } from './proc.ts';
+
+/** Where names are listed. Read as they are: the C library's other sources of names (LDAP …) are not for containers. */
+const LISTS = { passwd: '/etc/passwd', group: '/etc/group' };
+/** Of include/uapi/linux/capability.h */
+const CAP_SETGID = 6;
+const CAP_SETUID = 7;
+
+/** @throws UserError for a name that is not listed, or for whom we may not become */
+export type LookUp = (spec: UserSpec) => Account;
+
+/** Looks accounts up; the lists are read once, when the first is asked for. */
+export function accountLookUp(lists = LISTS, mayBecome: (account: Account) => boolean = weMayBecome): LookUp {
+  const passwd = once(() => entriesOf(lists.passwd));
+  const group = once(() => entriesOf(lists.group));
+  return ({ user, group: groupName }) => {
+    const listed = passwd().find(
+      ([name, , uid]) => name === user || (isNumber(user) && Number(uid) === Number(user)),
+    );
+    const [name, , listedUid, listedGid, , home] = listed ?? [];
+    if (!listed && !isNumber(user)) throw missing('user', user, lists.passwd);
+    const uid = Number(listedUid ?? user);
+    const account = { uid, name, home, ...groupsOf() };
+    if (mayBecome(account)) return account;
+    throw new UserError(`cannot run as "${user}": supervise runs as uid ${process.geteuid?.()}`, {
+      hint: 'run supervise as root with CAP_SETUID and CAP_SETGID, or remove the file',
+    });
+
+    /** With a group of its own choice nothing else is added, as with `docker run --user`. */
+    function groupsOf(): Pick<Account, 'gid' | 'groups'> {
+      if (groupName !== undefined) return { gid: groupId(groupName), groups: [] };
+      if (listedGid === undefined)
+        throw new UserError(`cannot tell the group of uid ${user}: it is not in ${lists.passwd}`, {
+          hint: `write ${user}:GROUP`,
+        });
+      const gid = Number(listedGid);
+      const groups = group()
+        .filter(([, , , members = '']) => name !== undefined && members.split(',').includes(name))
+        .map(([, , id]) => Number(id))
+        .filter((id) => id !== gid);
+      return { gid, groups: [...new Set(groups)] };
+    }
+
+    function groupId(wanted: string): number {
+      const found = group().find(([each]) => each === wanted)?.[2];
+      if (found !== undefined) return Number(found);
+      if (isNumber(wanted)) return Number(wanted);
+      throw missing('group', wanted, lists.group);
+    }
+  };
+}
+
+/** Whether we are who is asked for already. */
+export function isOurs({ uid, gid }: Account): boolean {
+  return process.geteuid?.() === uid && process.getegid?.() === gid;
+}
+
+function weMayBecome(account: Account): boolean {
+  if (isOurs(account)) return true;
+  const capabilities = statusField('CapEff');
+  if (capabilities === undefined) return process.geteuid?.() === 0;
+  const has = (bit: number): boolean => ((BigInt(`0x${capabilities}`) >> BigInt(bit)) & 1n) === 1n;
+  return has(CAP_SETUID) && has(CAP_SETGID);
+}
+
+/** `name:password:id:…`, line by line, as lists of fields; what is no such line is passed over. */
+function entriesOf(file: string): string[][] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    // No list, no names: numbers do without.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new UserError(`cannot read ${file}: ${causeOf(error)}`, { cause: error });
+  }
+  return text
+    .split('\n')
+    .map((line) => line.split(':'))
+    .filter(([name, , id]) => name && isNumber(id));
+}
+
+function missing(what: string, name: string, file: string): UserError {
+  return new UserError(`cannot find the ${what} "${name}": it is not in ${file}`, {
+    hint: 'add it to the image, or give its number',
+  });
+}
+
+function isNumber(text: string | undefined): boolean {
+  return text !== undefined && /^\d{1,10}$/.test(text);
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

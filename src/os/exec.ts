@@ -1,0 +1,80 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { Account } from '../core/servicedir.ts';
+import { causeOf, EXIT } from '../errors.ts';
+import type { Native } from './native.ts';
+
+/** Hidden verbs that main.ts knows; not among the commands. */
+export const EXEC_VERBS = { foreground: '--exec-in-foreground', as: '--exec-as' } as const;
+
+/** The arguments between the program and the command that has it run as an account with supplementary groups. */
+export function execAsArgs({ uid, gid, groups }: Account, fds: readonly number[]): string[] {
+  return [EXEC_VERBS.as, [uid, gid, ...groups].join(','), fds.join(',')];
+}
+
+/**
+ * What must happen in the child, between fork and exec, and what nobody but the child can do: Node has no hook there. So the
+ * child is first this process, which then puts the command in its own place, so that the pid is the command's.
+ * @returns an exit code, only where it could not be done
+ */
+export function execLater(argv: readonly string[], native: Native | undefined): number {
+  const [verb, ...rest] = argv;
+  const command = verb === EXEC_VERBS.as ? rest.splice(2) : rest;
+  try {
+    if (verb === EXEC_VERBS.as) {
+      const [ids = '', fds = ''] = rest;
+      becomeAccount(ids);
+      for (const fd of fds.split(',').filter(Boolean)) native?.inheritable(Number(fd));
+    } else {
+      // A process group of its own, made the terminal's foreground.
+      native?.ownGroup();
+      native?.foreground(0, process.pid);
+    }
+    return execute(command);
+  } catch (error) {
+    process.stderr.write(`supervise: cannot execute ${command[0]}: ${causeOf(error)}\n`);
+    return EXIT.system;
+  }
+}
+
+/** libuv can set a user and a group, and takes all supplementary groups away. */
+function becomeAccount(ids: string): void {
+  const [uid = 0, gid = 0, ...groups] = ids.split(',').map(Number);
+  process.setgroups?.([gid, ...groups]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+}
+
+function execute(argv: readonly string[]): number {
+  const [name = ''] = argv;
+  const path = find(name, process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin');
+  if (typeof path === 'number') return path;
+  // Node ignores SIGPIPE, and what is ignored stays so across execve; what is caught becomes the default again.
+  process.on('SIGPIPE', () => {});
+  process.execve?.(path, [...argv], process.env as Record<string, string>);
+  return 126;
+}
+
+/** Looks a program up as execvp does; answers with a shell's exit code where there is none to execute. */
+function find(name: string, path: string): string | number {
+  const candidates = name.includes('/')
+    ? [name]
+    : path.split(delimiter).map((directory) => join(directory || '.', name));
+  let code = 127;
+  for (const candidate of candidates) {
+    try {
+      if (statSync(candidate).isDirectory()) {
+        code = 126;
+        continue;
+      }
+      accessSync(candidate, constants.X_OK);
+      return candidate;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') code = 126;
+    }
+  }
+  process.stderr.write(
+    `supervise: cannot execute ${name}: ${code === 127 ? 'not found' : 'permission denied'}\n`,
+  );
+  return code;
+}
