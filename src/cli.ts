@@ -32,6 +32,16 @@ export const OPTIONS = {
     default: 'none',
     help: 'take one signal for another: TERM:QUIT; TERM:0 drops it',
   },
+  disable: {
+    value: 'NAME,…',
+    default: 'none',
+    help: 'services not to be started at boot, and for whom nobody waits',
+  },
+  enable: {
+    value: 'NAME,…',
+    default: 'none',
+    help: 'services to be started at boot in spite of their down file',
+  },
   watch: { default: 'on if stdout is a terminal', help: 'rescan as soon as the services directory changes' },
   source: {
     value: 'SOURCE',
@@ -73,6 +83,8 @@ export const COMMANDS = {
       'hook-timeout',
       'exit-map',
       'rewrite',
+      'disable',
+      'enable',
       'watch',
       'source',
       'wait',
@@ -143,6 +155,8 @@ export interface Options {
   exitMap: ReadonlyMap<number, number>;
   /** Signal → the signal that it is taken for; 0 drops it. */
   rewrite: ReadonlyMap<number, number>;
+  disable: readonly string[];
+  enable: readonly string[];
   watch: boolean | undefined;
   source: string | undefined;
   wait: string | undefined;
@@ -207,6 +221,8 @@ function readOptions(given: Given): Options {
     exitMap: text('exit-map', 'pairs such as 143=0', parseExitMap) ?? new Map(),
     rewrite:
       text('rewrite', 'pairs of signals such as TERM:QUIT, without KILL and STOP', parseRewrite) ?? new Map(),
+    disable: text('disable', 'names of services', parseNames) ?? [],
+    enable: text('enable', 'names of services', parseNames) ?? [],
     watch: readSwitch('watch', given('watch')),
     source: text('source', 'file:PATH or consul:HOST:PORT', (value) => value),
     wait: text('wait', 'two times such as 100ms:2s', parseWait),
@@ -292,6 +308,10 @@ function parseRewrite(text: string): ReadonlyMap<number, number> | undefined {
     map.set(a, b);
   }
   return map;
+}
+
+function parseNames(text: string): string[] {
+  return text.split(/[\s,]+/).filter((name) => name !== '');
 }
 
 function parseWait(text: string): string | undefined {

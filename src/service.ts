@@ -57,6 +57,7 @@ export class ServiceRunner {
   readonly #listener: ServiceListener;
   readonly #options: RunOptions;
   readonly #alarm = new Alarm(() => this.send({ type: 'timeout' }));
+  #startedAs: ServiceConfig['type'] = 'longrun';
   #queue: Event[] = [];
   #stepping = false;
   #sockets: Socket[] = [];
@@ -112,7 +113,9 @@ export class ServiceRunner {
 
   #take(event: Event): void {
     const before = this.service;
-    const { next, effects } = step(before, event, this.config, now());
+    // What it was started as, it is to its end.
+    const type = isAlive(before) ? this.#startedAs : this.config.type;
+    const { next, effects } = step(before, event, { ...this.config, type }, now());
     this.service = next;
     if (next !== before) {
       if (next.is !== before.is) this.changedAt = Date.now();
@@ -209,6 +212,7 @@ export class ServiceRunner {
   }
 
   #run(): void {
+    this.#startedAs = this.config.type;
     const { link, stdin = 'ignore', launcher } = this.#options;
     const { command, notificationFd, name } = this.config;
     const own: readonly string[] = command ?? ['./run', name];

@@ -1,3 +1,4 @@
+import type { Rescanned } from './control/protocol.ts';
 import type { StopReason } from './core/exit.ts';
 import { type Death, isUp, type Service, type Verdict } from './core/lifecycle.ts';
 import { type Action, LINK_ENV } from './core/link.ts';
@@ -7,7 +8,9 @@ import {
   MAIN_COMMAND,
   type Problem,
   parseServiceDir,
+  type RawServiceDir,
   type ServiceConfig,
+  takesEffect,
 } from './core/servicedir.ts';
 import { endName } from './core/signals.ts';
 import { didYouMean, EXIT, UserError } from './errors.ts';
@@ -30,6 +33,10 @@ export interface TreeOptions {
   command: readonly string[] | undefined;
   /** How a main command is started when it gets the terminal. */
   launcher: readonly [string, ...string[]] | undefined;
+  /** Services that are not started at boot, and for whom nobody waits. */
+  disabled: ReadonlySet<string>;
+  /** Services that are started at boot in spite of their `down` file. */
+  enabled: ReadonlySet<string>;
   /** This program: Node, its options, and our file. */
   program: readonly [string, ...string[]];
   /** The built-in templater's `run`. */
@@ -45,9 +52,20 @@ export interface Member {
   problem: Problem | undefined;
   /** An order to start that still waits for dependencies or templates. */
   asked: 'up' | 'once' | undefined;
+  /** What its files were like when they were last read. */
+  stamps: RawServiceDir['stamps'];
   /** Its directory is gone: it is forgotten once it is down. */
   removed: boolean;
 }
+
+interface Found {
+  config: ServiceConfig;
+  problem: Problem | undefined;
+  stamps: RawServiceDir['stamps'];
+}
+
+/** Of what has no directory. */
+const NO_STAMPS: RawServiceDir['stamps'] = new Map();
 
 /** What the tree tells `shutdown.ts`, which alone decides how it ends. */
 export interface TreeListener {
@@ -98,14 +116,16 @@ export class Tree {
       const waitsFor = found
         .filter(({ config, problem }) => !config.down && !problem)
         .map(({ config }) => config.name);
-      found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined });
+      found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined, stamps: NO_STAMPS });
     }
     checkOrder(new Map(found.map(({ config }) => [config.name, config.dependencies])));
-    const fatal = found.find(({ config, problem }) => config.essential && problem);
+    const fatal = found.find(
+      ({ config, problem }) => config.essential && problem && !this.#isDisabled(config),
+    );
     if (fatal?.problem) throw toUserError(fatal.problem);
-    for (const { config, problem } of found)
-      this.#add(config, problem, config.name === MAIN_COMMAND ? launcher : undefined);
+    for (const each of found) this.#add(each, each.config.name === MAIN_COMMAND ? launcher : undefined);
     this.#relate();
+    this.#tellSwitches();
     if (this.members.size === 0) this.#log.warn('found no services', { scandir });
     const wanted = [...this.members.values()].filter(
       ({ runner, problem }) => !runner.config.down && !problem,
@@ -118,9 +138,9 @@ export class Tree {
    * Reads the scandir again: adds what is new, stops what is gone, takes over changed settings.
    * @throws UserError when it cannot be read or ordered: nothing changes then
    */
-  rescan(): { added: string[]; removed: string[]; changed: string[] } {
+  rescan(): Rescanned {
     const { scandir, hooks } = this.#options;
-    const result = { added: [] as string[], removed: [] as string[], changed: [] as string[] };
+    const result: Rescanned = { added: [], removed: [], changed: [], files: {} };
     if (scandir === undefined || this.stopping) return result;
     const raw = readScandir(scandir);
     const found = this.#read(raw);
@@ -139,11 +159,12 @@ export class Tree {
       ]),
     );
     hooks.directory = raw.hooks;
-    for (const { config, problem } of found) {
+    for (const each of found) {
+      const { config, problem, stamps } = each;
       const member = this.members.get(config.name);
       if (!member) {
         result.added.push(config.name);
-        const added = this.#add(config, problem);
+        const added = this.#add(each);
         if (!config.down && !problem) added.asked = 'up';
         continue;
       }
@@ -151,8 +172,11 @@ export class Tree {
       const broken = problem !== undefined && problem.message !== member.problem?.message;
       const differs = JSON.stringify(config) !== JSON.stringify(member.runner.config);
       if (broken) this.#complain(config.name, problem);
-      if (mended || broken || differs) result.changed.push(config.name);
+      const files = changedFiles(member.stamps, stamps);
+      if (files.length > 0) result.files[config.name] = this.#tellChanges(member, files);
+      if (mended || broken || differs || files.length > 0) result.changed.push(config.name);
       member.problem = problem;
+      member.stamps = stamps;
       // The order is what was checked above, whatever else is wrong with it.
       member.runner.config = problem
         ? { ...member.runner.config, dependencies: config.dependencies }
@@ -170,10 +194,12 @@ export class Tree {
     this.#relate();
     this.gate.rescan();
     for (const member of this.members.values()) if (member.asked) this.#advance(member.runner.name);
-    this.#log.info(
-      'rescanned',
-      Object.fromEntries(Object.entries(result).filter(([, names]) => names.length > 0)),
-    );
+    const { added, removed, changed } = result;
+    this.#log.info('rescanned', {
+      added: added.join(', ') || undefined,
+      removed: removed.join(', ') || undefined,
+      changed: changed.join(', ') || undefined,
+    });
     return result;
   }
 
@@ -237,6 +263,8 @@ export class Tree {
     const needed = config.dependencies.flatMap((other) => {
       const { runner, problem } = this.members.get(other) ?? {};
       if (!runner || isUp(runner.service)) return [];
+      // Somebody says that it is not run here: it is somewhere else, or done without.
+      if (this.#isDisabled(runner.config) && runner.service.want === 'down') return [];
       const why = problem ? 'refused' : (runner.complaint ?? runner.service.is);
       return [`${other} (${why})`];
     });
@@ -252,7 +280,7 @@ export class Tree {
   }
 
   /** Reads every service directory; adds the templater where templates want one. */
-  #read(raw: RawScandir): { config: ServiceConfig; problem: Problem | undefined }[] {
+  #read(raw: RawScandir): Found[] {
     // A directory that cannot be read now is judged by what it held before.
     const wanted = raw.services.some(
       ({ name, templates, unreadable }) =>
@@ -268,14 +296,57 @@ export class Tree {
         );
         // A directory that only sets the built-in templater's files does not start one that nobody needs.
         const idle = isTemplater && config.command !== undefined && !wanted;
-        return { config: idle ? { ...config, down: true } : config, problem: joinProblems(problems) };
+        const down =
+          idle || this.#isDisabled(config) || (config.down && !this.#options.enabled.has(config.name));
+        return { config: { ...config, down }, problem: joinProblems(problems), stamps: service.stamps };
       });
     if (wanted && !found.some(({ config }) => config.name === TEMPLATER))
-      found.push({ config: bareConfig(TEMPLATER, this.#options.templater), problem: undefined });
+      found.push({
+        config: bareConfig(TEMPLATER, this.#options.templater),
+        problem: undefined,
+        stamps: NO_STAMPS,
+      });
     return found;
   }
 
-  #add(config: ServiceConfig, problem: Problem | undefined, launcher?: RunOptions['launcher']): Member {
+  #isDisabled({ name }: ServiceConfig): boolean {
+    return this.#options.disabled.has(name);
+  }
+
+  /** A name that is none's may be a mistake; no more than a warning, since images share an environment. */
+  #tellSwitches(): void {
+    const { disabled, enabled } = this.#options;
+    for (const [what, names] of Object.entries({ disable: disabled, enable: enabled }))
+      for (const name of names) {
+        if (this.members.has(name)) this.members.get(name)?.runner.log.info(`${what}d`);
+        else {
+          const near = didYouMean(name, this.members.keys());
+          this.#log.warn(`found no service to ${what}`, {
+            name,
+            hint: near ? `did you mean "${near}"?` : undefined,
+          });
+        }
+      }
+  }
+
+  /** Returns the changed files with when they take effect, having said so. */
+  #tellChanges({ runner }: Member, files: readonly string[]): Rescanned['files'][string] {
+    const changes = files.map((file) => ({ file, takes: takesEffect(file) }));
+    const named = (takes: string): string | undefined =>
+      changes
+        .filter((each) => each.takes === takes)
+        .map(({ file }) => file)
+        .join(', ') || undefined;
+    const later = named('at the next start');
+    runner.log.info('changed', {
+      atOnce: named('at once'),
+      atNextStart: later,
+      hint: later && runner.service.pid !== undefined ? `supervise restart ${runner.name}` : undefined,
+    });
+    return changes;
+  }
+
+  #add({ config, problem, stamps }: Found, launcher?: RunOptions['launcher']): Member {
     const options: RunOptions = { program: this.#options.program };
     if (launcher) options.launcher = launcher;
     if (config.name === MAIN_COMMAND) options.stdin = 'inherit';
@@ -298,10 +369,11 @@ export class Tree {
       ),
       problem,
       asked: undefined,
+      stamps,
       removed: false,
     };
     this.members.set(config.name, member);
-    if (problem) this.#complain(config.name, problem);
+    if (problem && !this.#isDisabled(config)) this.#complain(config.name, problem);
     return member;
   }
 
@@ -385,6 +457,12 @@ export class Tree {
       member.runner.log.warn('still waiting', { for: waitsFor.join(', ') });
     }
   }
+}
+
+/** Files that are new, gone or of other content. */
+function changedFiles(before: RawServiceDir['stamps'], now: RawServiceDir['stamps']): string[] {
+  const names = new Set([...before.keys(), ...now.keys()]);
+  return [...names].filter((name) => before.get(name) !== now.get(name)).sort();
 }
 
 function joinProblems(problems: readonly Problem[]): Problem | undefined {

@@ -188,7 +188,10 @@ test('rescan: new services start, removed ones stop, changed settings count at t
   assert.deepEqual(tree.control('rescan'), { code: 0, stdout: 'nothing changed\n', stderr: '' });
   writeFiles(tree.scandir, { 'new/run': SLEEPER, 'stays/timeout-kill': '7s' });
   rmSync(join(tree.scandir, 'old'), { recursive: true });
-  assert.equal(tree.control('rescan').stdout, 'added: new\nremoved: old\nchanged: stays\n');
+  assert.equal(
+    tree.control('rescan').stdout,
+    'added: new\nremoved: old\nchanged: stays (timeout-kill at once)\n',
+  );
   await tree.event('started', 'new');
   await tree.event('stopped', 'old');
   assert.equal(tree.eventsOf('stopping', 'stays').length, 0);

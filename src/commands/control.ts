@@ -1,6 +1,6 @@
 import type { Invocation } from '../cli.ts';
 import { ask } from '../control/client.ts';
-import type { ServiceStatus, Status, Verb } from '../control/protocol.ts';
+import type { Rescanned, ServiceStatus, Status, Verb } from '../control/protocol.ts';
 import { formatDuration } from '../core/duration.ts';
 import { EXIT } from '../errors.ts';
 
@@ -12,7 +12,7 @@ export async function control(
   const data = await ask({ do: command as Verb, services: words }, options.socket, command === 'stop');
   if (command === 'status')
     print(options.json ? `${JSON.stringify(data, null, 2)}\n` : statusText(data as Status));
-  if (command === 'rescan') print(rescanText(data as Record<string, string[]>));
+  if (command === 'rescan') print(rescanText(data as Rescanned));
   if (command === 'check') {
     const unwell = data as string[];
     for (const line of unwell) print(`${line}\n`);
@@ -68,8 +68,13 @@ function notes(service: ServiceStatus, now: number): string {
     .join('; ');
 }
 
-function rescanText(result: Record<string, string[]>): string {
-  const lines = Object.entries(result).flatMap(([what, names]) =>
+/** `changed: app (run at the next start, timeout-kill at once)` */
+function rescanText({ added, removed, changed, files }: Rescanned): string {
+  const detailed = changed.map((name) => {
+    const details = (files[name] ?? []).map(({ file, takes }) => `${file} ${takes}`);
+    return details.length > 0 ? `${name} (${details.join(', ')})` : name;
+  });
+  const lines = Object.entries({ added, removed, changed: detailed }).flatMap(([what, names]) =>
     names.length > 0 ? [`${what}: ${names.join(', ')}`] : [],
   );
   return lines.length > 0 ? `${lines.join('\n')}\n` : 'nothing changed\n';

@@ -55,6 +55,8 @@ export async function run(
   const tree = new Tree({
     scandir,
     command: main,
+    disabled: new Set(options.disable),
+    enabled: new Set(options.enable),
     program: [...node, self],
     launcher: terminal === undefined ? undefined : [...node, self, EXEC_VERBS.foreground],
     templater: [

@@ -56,6 +56,15 @@ export interface Status {
   source: { name: string; awaySince: string | null; cause: string | null } | null;
 }
 
+/** What `rescan` has changed, by names. */
+export interface Rescanned {
+  added: string[];
+  removed: string[];
+  changed: string[];
+  /** The changed files of a service that goes on, and when each takes effect. */
+  files: Record<string, { file: string; takes: 'at once' | 'at the next start' }[]>;
+}
+
 /** Reads a request, or says what is wrong with it. */
 export function parseRequest(line: string): Request | string {
   let value: unknown;

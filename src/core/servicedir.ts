@@ -246,6 +246,13 @@ const FILES: Readonly<Record<string, FileDoc>> = {
   'data/': { help: 'the service’s own; never read', default: 'none', takes: 'at once' },
 };
 
+/** When a change of a file (`env/PORT`, `run`) takes effect. */
+export function takesEffect(file: string): FileDoc['takes'] {
+  const [directory] = file.split('/');
+  const name = file.includes('/') ? `${directory}/NAME` : file;
+  return SERVICE_FILES[name]?.takes ?? 'at once';
+}
+
 /** Every file of a service directory, in the order in which they are shown. */
 export const SERVICE_FILES: Readonly<Record<string, FileDoc>> = inOrder({ ...FILES, ...SETTINGS }, [
   ...['run', 'finish', 'type', 'down', 'dependencies.d/NAME', 'notification-fd', 'check'],

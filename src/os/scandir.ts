@@ -80,6 +80,7 @@ export function readServiceDir(path: string, name: string, lookUp: LookUp = acco
   const env = entries.includes('env')
     ? readEnv(join(path, 'env'), attempt)
     : new Map<string, string | null>();
+  const dependencies = entries.includes('dependencies.d') ? list(join(path, 'dependencies.d')) : [];
   const user = parseUser(texts.get('user') ?? '');
   return {
     name,
@@ -90,13 +91,13 @@ export function readServiceDir(path: string, name: string, lookUp: LookUp = acco
     finish: program('finish'),
     check: program('check'),
     health: program('health'),
-    dependencies: entries.includes('dependencies.d') ? list(join(path, 'dependencies.d')) : [],
+    dependencies,
     templates: entries.includes('templates')
       ? list(join(path, 'templates')).filter((file) => file.endsWith('.hbs'))
       : [],
     env,
     account: user && attempt((): Account => lookUpNamed(`${path}/user`, () => lookUp(user))),
-    stamps: stampsOf(path, entries, texts, env),
+    stamps: stampsOf(path, entries, texts, dependencies, env),
   };
 }
 
@@ -141,9 +142,11 @@ function stampsOf(
   path: string,
   entries: readonly string[],
   texts: ReadonlyMap<string, string>,
+  dependencies: readonly string[],
   env: ReadonlyMap<string, string | null>,
 ): Map<string, string> {
   const stamps = new Map(texts);
+  for (const name of dependencies) stamps.set(`dependencies.d/${name}`, '');
   for (const [name, value] of env) stamps.set(`env/${name}`, JSON.stringify(value));
   for (const file of ['run', 'finish', 'check', 'health'].filter((name) => entries.includes(name))) {
     try {

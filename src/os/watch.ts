@@ -11,15 +11,18 @@ const QUIET_MS = 200;
 export async function watchScandir(path: string, log: Log, changed: () => void): Promise<void> {
   const { watch } = await import('chokidar');
   let timer: NodeJS.Timeout | undefined;
+  const news = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(changed, QUIET_MS);
+  };
   watch(path, {
     depth: 2,
     ignoreInitial: true,
     ignored: (name) => /\/(data|log|templates|supervise|event)(\/|$)/.test(name.slice(path.length)),
   })
-    .on('all', () => {
-      clearTimeout(timer);
-      timer = setTimeout(changed, QUIET_MS);
-    })
+    .on('all', news)
+    // A chmod alone is no event to chokidar, and it is what makes a run executable.
+    .on('raw', news)
     .on('ready', () => log.debug('watching'))
     .on('error', (error) =>
       log.warn('could not watch the services directory', {

@@ -1,0 +1,131 @@
+/** Edits while it runs, and switches from outside: SPEC §2, issue of a read-only image. */
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SLEEPER, startTree, until } from './tree.ts';
+
+describe('a rescan tells which changed files take effect when', () => {
+  test('in the log, to whoever asked, and as JSON', async (t) => {
+    const tree = startTree(t, {
+      'app/run': SLEEPER,
+      'app/env/PORT': '80',
+      'app/dependencies.d/db': '',
+      'db/run': SLEEPER,
+    });
+    await tree.event('started', 'app');
+    writeFileSync(join(tree.scandir, 'app/run'), '#!/bin/sh\nexec sleep 2000\n');
+    writeFileSync(join(tree.scandir, 'app/env/PORT'), '81');
+    writeFileSync(join(tree.scandir, 'app/timeout-kill'), '1s');
+    const { stdout } = tree.control('rescan');
+    assert.equal(
+      stdout,
+      'changed: app (env/PORT at the next start, run at the next start, timeout-kill at once)\n',
+    );
+    const { level, atOnce, atNextStart, hint } = await tree.event('changed', 'app');
+    assert.deepEqual(
+      [level, atOnce, atNextStart, hint],
+      ['info', 'timeout-kill', 'env/PORT, run', 'supervise restart app'],
+    );
+    assert.equal(tree.eventsOf('stopping').length, 0, 'nothing is restarted by it');
+    assert.equal(tree.control('rescan').stdout, 'nothing changed\n');
+    rmSync(join(tree.scandir, 'app/timeout-kill'));
+    assert.equal(tree.control('rescan').stdout, 'changed: app (timeout-kill at once)\n');
+  });
+
+  test('what it was started as, it is to its end', async (t) => {
+    const tree = startTree(t, { 'app/run': '#!/bin/sh\ntrap "exit 0" TERM\nsleep 1000 & wait\n' });
+    const { pid } = await tree.event('started', 'app');
+    writeFileSync(join(tree.scandir, 'app/type'), 'oneshot');
+    tree.control('rescan');
+    process.kill(Number(pid), 'SIGTERM');
+    await tree.event('ended', 'app');
+    assert.equal(tree.eventsOf('done', 'app').length, 0);
+  });
+});
+
+describe('a service directory that is half there', () => {
+  test('is told once, does not crash-loop, and is started when it is whole (rescan)', async (t) => {
+    const tree = startTree(t, { 'good/run': SLEEPER });
+    await tree.event('started', 'good');
+    mkdirSync(join(tree.scandir, 'new'));
+    tree.control('rescan');
+    writeFileSync(join(tree.scandir, 'new/run'), '', { mode: 0o755 });
+    tree.control('rescan');
+    tree.control('rescan');
+    writeFileSync(join(tree.scandir, 'new/run'), SLEEPER);
+    tree.control('rescan');
+    await tree.event('started', 'new');
+    assert.equal(tree.eventsOf('died').length, 0);
+    assert.deepEqual(
+      tree.events
+        .filter(({ level }) => level === 'error')
+        .map(({ msg }) => msg.replaceAll(tree.scandir, 'S')),
+      ['cannot start "new": S/new has no run', 'cannot start "new": ./run has no shebang'],
+    );
+  });
+
+  test('with --watch too, piece by piece, the mode last', async (t) => {
+    const tree = startTree(t, { 'good/run': SLEEPER }, { args: ['--watch', '--log-level', 'debug'] });
+    await tree.event('watching');
+    mkdirSync(join(tree.scandir, 'new'));
+    // Longer than the quiet that a watch waits for: each step is read as it stands.
+    const step = async (act: () => void): Promise<void> => {
+      const scans = tree.eventsOf('rescanned').length;
+      act();
+      await until('it was read', () => tree.eventsOf('rescanned').length > scans);
+    };
+    await until('it was seen', () => tree.eventsOf('rescanned').length > 0);
+    await step(() => writeFileSync(join(tree.scandir, 'new/timeout-kill'), '1s'));
+    await step(() => writeFileSync(join(tree.scandir, 'new/run'), SLEEPER));
+    assert.equal(tree.eventsOf('started', 'new').length, 0);
+    await step(() => chmodSync(join(tree.scandir, 'new/run'), 0o755));
+    await tree.event('started', 'new');
+    assert.equal(tree.eventsOf('died').length, 0);
+    // A watch that sees its own reading would read for ever.
+    const scans = tree.eventsOf('rescanned').length;
+    await sleep(600);
+    assert.equal(tree.eventsOf('rescanned').length, scans);
+  });
+});
+
+describe('switches', () => {
+  test('SUPERVISE_DISABLE: not started, and nobody waits for it; SUPERVISE_ENABLE: in spite of down', async (t) => {
+    const tree = startTree(
+      t,
+      {
+        'app/run': SLEEPER,
+        'app/dependencies.d/db': '',
+        'db/run': SLEEPER,
+        'extra/run': SLEEPER,
+        'extra/down': '',
+      },
+      { env: { SUPERVISE_DISABLE: 'db', SUPERVISE_ENABLE: 'extra,nothing' } },
+    );
+    await tree.event('started', 'app');
+    await tree.event('started', 'extra');
+    await tree.event('disabled', 'db');
+    await tree.event('enabled', 'extra');
+    assert.equal(tree.eventsOf('started', 'db').length, 0);
+    const warning = await tree.event('found no service to enable');
+    assert.deepEqual([warning.level, warning['name']], ['warn', 'nothing']);
+    assert.equal(tree.control('check').code, 0);
+    // It can still be ordered, and is then what it was.
+    tree.control('up', 'db');
+    await tree.event('started', 'db');
+    tree.control('rescan');
+    assert.equal(tree.eventsOf('stopping').length, 0);
+  });
+
+  test('a broken service that is disabled is nobody’s trouble', async (t) => {
+    const tree = startTree(
+      t,
+      { 'app/run': SLEEPER, 'bad/run': 'no shebang\n', 'bad/essential': '' },
+      { args: ['--disable', 'bad'] },
+    );
+    await tree.event('started', 'app');
+    assert.equal(tree.events.filter(({ level }) => level === 'error').length, 0);
+    assert.equal(tree.control('check').code, 0);
+  });
+});
