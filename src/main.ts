@@ -1,8 +1,11 @@
 #!/usr/bin/env node
+// First of all, ahead of what takes time to load.
+import './os/early.ts';
 import { realpathSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseCommandLine } from './cli.ts';
 import { describe, EXIT, UserError } from './errors.ts';
+import { takeEarlySignals } from './os/early.ts';
 import { EXEC_VERBS, execLater } from './os/exec.ts';
 import { loadNative } from './os/native.ts';
 
@@ -11,6 +14,7 @@ async function main(argv: string[]): Promise<number> {
   if (Object.values<string | undefined>(EXEC_VERBS).includes(argv[0]))
     return execLater(argv, findNative().native);
   const invocation = parseCommandLine(argv, process.env);
+  if (invocation.command !== 'run') takeEarlySignals();
   switch (invocation.command) {
     case 'run': {
       const { run } = await import('./commands/run.ts');

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { Ms } from './core/duration.ts';
 import { type Status, type StopReason, treeExitCode } from './core/exit.ts';
-import type { Death, Service } from './core/lifecycle.ts';
+import { type Death, isAlive, type Service } from './core/lifecycle.ts';
 import { type Descent, longestDescents } from './core/order.ts';
 import { MAIN_COMMAND } from './core/servicedir.ts';
 import { finishShare, patience, reserve, stopTime } from './core/stop-budget.ts';
@@ -90,8 +90,9 @@ export class Shutdown {
       [...tree.members].map(([name, { runner }]) => [name, runner.config.dependencies]),
     );
     this.#descents = longestDescents(dependencies, (name) => {
-      const config = tree.members.get(name)?.runner.config;
-      return config ? stopTime(config, stopTimeout) : 0;
+      const runner = tree.members.get(name)?.runner;
+      // What has no process takes no time, and nothing is started any more.
+      return runner && isAlive(runner.service) ? stopTime(runner.config, stopTimeout) : 0;
     });
     this.#end.arm(this.#deadline - LAST_STEP);
     this.#retreat();

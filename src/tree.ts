@@ -275,8 +275,9 @@ export class Tree {
   get principal(): ServiceRunner | undefined {
     const command = this.members.get(MAIN_COMMAND);
     if (command) return command.runner;
-    for (const { runner } of this.members.values()) if (runner.config.essential) return runner;
-    return undefined;
+    const essential = [...this.members.values()].filter(({ runner }) => runner.config.essential);
+    // A oneshot that is done hears nothing.
+    return (essential.find(({ runner }) => runner.config.type === 'longrun') ?? essential[0])?.runner;
   }
 
   /** Reads every service directory; adds the templater where templates want one. */

@@ -137,3 +137,10 @@ test('this machine can make namespaces', () => {
     'unshare (util-linux) must be allowed to make a PID namespace',
   );
 });
+
+test('a stop that comes while the program is being loaded is kept', () => {
+  const [file = '', ...args] = NAMESPACE;
+  const fixture = join(import.meta.dirname, 'fixtures/early-signal.ts');
+  const { stdout, stderr } = spawnSync(file, [...args, process.execPath, fixture], { encoding: 'utf8' });
+  assert.equal(stdout, 'SIGTERM SIGINT 0\n', stderr);
+});

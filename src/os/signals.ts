@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { takeEarlySignals } from './early.ts';
 
 /**
  * What we listen to, each by name and number. Left out: KILL and STOP, which nobody can; CHLD, which is the reaper's; those
@@ -12,8 +13,9 @@ const CATCHABLE = [
 
 /**
  * Takes all signals that can be taken, so that none ends us by its default. To listen to SIGUSR1 also keeps Node from
- * opening its debugger at it.
+ * opening its debugger at it. Stops that came while we were being loaded are taken at once.
  */
 export function onSignals(take: (number: number) => void): void {
   for (const name of CATCHABLE) process.on(name, () => take(constants.signals[name]));
+  for (const name of takeEarlySignals()) take(constants.signals[name]);
 }
