@@ -122,6 +122,18 @@ export const COMMANDS = {
   },
   rescan: { usage: 'rescan', help: 'read the services directory again', options: ['socket'], words: [0, 0] },
   stop: { usage: 'stop', help: 'stop the whole tree, and wait for it', options: ['socket'], words: [0, 0] },
+  lint: {
+    usage: 'lint [scandir] [--json]',
+    help: 'read everything, complain about everything, start nothing',
+    options: ['json', 'stop-timeout', 'source', 'disable', 'enable'],
+    words: [0, 1],
+  },
+  init: {
+    usage: 'init [dir]',
+    help: 'write a small working services directory (./services.d)',
+    options: [],
+    words: [0, 1],
+  },
   template: {
     usage: 'template --services DIR [options]',
     help: 'the templater alone; see: supervise template --help',

@@ -24,6 +24,14 @@ async function main(argv: string[]): Promise<number> {
       const { template } = await import('./commands/template.ts');
       return template(invocation.rest, undefined, findNative().native);
     }
+    case 'lint': {
+      const { lintVerb } = await import('./commands/lint.ts');
+      return lintVerb(invocation, print);
+    }
+    case 'init': {
+      const { init } = await import('./commands/init.ts');
+      return init(invocation, print);
+    }
     case 'help': {
       const { help } = await import('./commands/help.ts');
       print(help(invocation.words[0]));

@@ -24,7 +24,7 @@ const FORCED_HOOK: Ms = 1000;
 const LAST_STEP: Ms = 100;
 
 /** For a service that came after the stop began. */
-const NOBODY_BELOW: Descent = { own: 0, sum: 0, below: undefined };
+const NOBODY_BELOW: Descent = { name: '', own: 0, sum: 0, below: undefined };
 
 type Phase = 'running' | 'services' | 'strays' | 'hook' | 'done';
 

@@ -7,11 +7,11 @@ import {
   bareConfig,
   MAIN_COMMAND,
   type Problem,
-  parseServiceDir,
   type RawServiceDir,
   type ServiceConfig,
   takesEffect,
 } from './core/servicedir.ts';
+import { parseServices, TEMPLATER } from './core/services.ts';
 import { endName } from './core/signals.ts';
 import { didYouMean, EXIT, UserError } from './errors.ts';
 import { Gate } from './gate.ts';
@@ -25,7 +25,6 @@ import { type RunOptions, ServiceRunner } from './service.ts';
 const PATIENCE_MS = 5000;
 /** A service's name is a file's; more of a wrong one need not be said. */
 const MOST_NAME = 255;
-export const TEMPLATER = 'templater';
 
 export interface TreeOptions {
   /** Absolute; undefined for a main command without services. */
@@ -287,27 +286,12 @@ export class Tree {
       ({ name, templates, unreadable }) =>
         templates.length > 0 || (unreadable.length > 0 && this.members.get(name)?.runner.config.hasTemplates),
     );
-    const found = raw.services
-      .filter(({ name }) => name !== MAIN_COMMAND)
-      .map((service) => {
-        const isTemplater = service.name === TEMPLATER;
-        const { config, problems } = parseServiceDir(
-          service,
-          isTemplater ? this.#options.templater : undefined,
-        );
-        // A directory that only sets the built-in templater's files does not start one that nobody needs.
-        const idle = isTemplater && config.command !== undefined && !wanted;
-        const down =
-          idle || this.#isDisabled(config) || (config.down && !this.#options.enabled.has(config.name));
-        return { config: { ...config, down }, problem: joinProblems(problems), stamps: service.stamps };
-      });
-    if (wanted && !found.some(({ config }) => config.name === TEMPLATER))
-      found.push({
-        config: bareConfig(TEMPLATER, this.#options.templater),
-        problem: undefined,
-        stamps: NO_STAMPS,
-      });
-    return found;
+    const stamps = new Map(raw.services.map((service) => [service.name, service.stamps]));
+    return parseServices(raw.services, this.#options, wanted).map(({ config, problems }) => ({
+      config,
+      problem: joinProblems(problems),
+      stamps: stamps.get(config.name) ?? NO_STAMPS,
+    }));
   }
 
   #isDisabled({ name }: ServiceConfig): boolean {

@@ -1,6 +1,5 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { COMMANDS, type Invocation } from '../cli.ts';
 import { signalName } from '../core/signals.ts';
@@ -15,6 +14,7 @@ import { stderrSink } from '../os/stderr.ts';
 import { foregroundGroup } from '../os/terminal.ts';
 import { Shutdown } from '../shutdown.ts';
 import { Tree } from '../tree.ts';
+import { findScandir, lookForScandir } from './scandir.ts';
 
 const { SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU } = constants.signals;
 
@@ -41,7 +41,7 @@ export async function run(
   { words, main, options }: Invocation,
   { native, cause, node, self }: Surroundings,
 ): Promise<number> {
-  const scandir = findScandir(words[0], main !== undefined);
+  const scandir = chooseScandir(words[0], main !== undefined);
   const sink = stderrSink(2, native && ((fd) => native.writable(fd) !== 0));
   const log = createLog({
     format: options.logFormat ?? (isatty(2) ? 'text' : 'json'),
@@ -147,7 +147,7 @@ export async function run(
   }
 }
 
-function findScandir(named: string | undefined, hasCommand: boolean): string | undefined {
+function chooseScandir(named: string | undefined, hasCommand: boolean): string | undefined {
   if (named !== undefined && !named.includes('/') && !existsSync(named)) {
     const near = didYouMean(named, Object.keys(COMMANDS));
     if (near)
@@ -155,23 +155,7 @@ function findScandir(named: string | undefined, hasCommand: boolean): string | u
         `cannot run "${named}": no such directory, and no such verb (did you mean "${near}"?)`,
       );
   }
-  const given = named ?? process.env['SUPERVISE_SCANDIR'];
-  if (given) return absolute(given);
-  const found = ['./services.d', '/etc/services.d'].find((path) => existsSync(path));
-  if (found) return absolute(found);
-  if (hasCommand) return undefined;
-  throw new UserError('cannot find a services directory: there is no ./services.d and no /etc/services.d', {
-    hint: 'name one (supervise DIR), or give a command (supervise -- COMMAND)',
-  });
-}
-
-function absolute(path: string): string {
-  const full = resolve(path);
-  try {
-    return realpathSync(full);
-  } catch {
-    return full; // What is wrong with it is said when it is read.
-  }
+  return hasCommand ? lookForScandir(named) : findScandir(named);
 }
 
 function templaterFlags(options: Invocation['options']): string[] {

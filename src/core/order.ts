@@ -4,26 +4,49 @@ import type { Ms } from './duration.ts';
 /** Who waits for whom: each name with the names that must be ready before it starts. */
 export type Dependencies = ReadonlyMap<string, readonly string[]>;
 
+/** What keeps services from being ordered. */
+export interface OrderProblem {
+  message: string;
+  hint: string;
+  /** Whose dependency it is, and on whom. */
+  name: string;
+  other: string;
+}
+
 /**
  * Refuses what cannot be ordered, by name.
- * @throws UserError for a cycle, or for a dependency that is no service.
+ * @throws UserError for a cycle, or for a dependency that is no service
  */
 export function checkOrder(dependencies: Dependencies): void {
+  const [first] = orderProblems(dependencies);
+  if (first) throw new UserError(first.message, { hint: first.hint });
+}
+
+/** Everything that cannot be ordered: dependencies that are no service, and a cycle for each way back. */
+export function orderProblems(dependencies: Dependencies): OrderProblem[] {
+  const problems: OrderProblem[] = [];
   for (const [name, needed] of dependencies)
-    for (const other of needed)
-      if (!dependencies.has(other)) {
-        const near = didYouMean(other, dependencies.keys());
-        throw new UserError(`cannot order services: "${name}" depends on "${other}", which is no service`, {
-          hint: near
-            ? `did you mean "${near}"?`
-            : `add the service, or remove ${name}/dependencies.d/${other}`,
-        });
-      }
-  const cycle = findCycle(dependencies);
-  if (cycle)
-    throw new UserError(`cannot order services: ${cycle.join(' → ')}`, {
-      hint: `remove one of these from its dependencies.d`,
-    });
+    for (const other of needed) {
+      if (dependencies.has(other)) continue;
+      const near = didYouMean(other, dependencies.keys());
+      problems.push({
+        message: `cannot order services: "${name}" depends on "${other}", which is no service`,
+        hint: near ? `did you mean "${near}"?` : `add the service, or remove ${name}/dependencies.d/${other}`,
+        name,
+        other,
+      });
+    }
+  walk(dependencies, {
+    met([name = '', other = name, ...more]) {
+      problems.push({
+        message: `cannot order services: ${[name, other, ...more].join(' → ')}`,
+        hint: 'remove one of these from its dependencies.d',
+        name,
+        other,
+      });
+    },
+  });
+  return problems;
 }
 
 /** The mirror: each name with those that wait for it, which therefore stop before it. */
@@ -35,6 +58,7 @@ export function dependentsOf(dependencies: Dependencies): Map<string, string[]> 
 
 /** A service's place in the longest way down: what its own stop may take, and the next one below. */
 export interface Descent {
+  name: string;
   own: Ms;
   /** From here to the bottom, this one included. */
   sum: Ms;
@@ -57,7 +81,7 @@ export function longestDescents(
       if (candidate && candidate.sum > (below?.sum ?? -1)) below = candidate;
     }
     const own = stopTime(name);
-    longest.set(name, { own, sum: own + (below?.sum ?? 0), below });
+    longest.set(name, { name, own, sum: own + (below?.sum ?? 0), below });
   }
   return longest;
 }
@@ -69,16 +93,10 @@ function leavesFirst(dependencies: Dependencies): string[] {
   return order;
 }
 
-function findCycle(dependencies: Dependencies): string[] | undefined {
-  let cycle: string[] | undefined;
-  walk(dependencies, { met: (path) => (cycle ??= path) });
-  return cycle;
-}
-
 /** Depth first, without recursion, so that a chain of thousands costs no stack. */
 function walk(
   dependencies: Dependencies,
-  visit: { left?: (name: string) => void; met?: (cycle: string[]) => void },
+  visit: { left?: (name: string) => void; met?: (cycle: readonly string[]) => void },
 ): void {
   const done = new Set<string>();
   for (const root of dependencies.keys()) {

@@ -47,6 +47,8 @@ export type Program = { is: 'ok' } | { is: 'missing' } | { is: 'broken'; problem
 export interface Problem {
   message: string;
   hint?: string;
+  /** The file to mend. */
+  file?: string;
 }
 
 /** Everything that is known of one service. */
@@ -273,7 +275,7 @@ export function parseServiceDir(
   raw: RawServiceDir,
   builtIn?: readonly string[],
 ): { config: ServiceConfig; problems: Problem[] } {
-  const problems: Problem[] = [...nameProblems(raw.name), ...raw.unreadable];
+  const problems: Problem[] = [...nameProblems(raw), ...raw.unreadable];
   const settings: Settings = {
     type: 'longrun',
     down: false,
@@ -297,6 +299,7 @@ export function parseServiceDir(
       const got = JSON.stringify(text.trim().slice(0, 60));
       problems.push({
         message: `cannot read ${raw.path}/${name}: expected ${SETTINGS[name]?.expected}, got ${got}`,
+        file: `${raw.path}/${name}`,
       });
     }
   }
@@ -305,6 +308,7 @@ export function parseServiceDir(
     problems.push({
       message: `cannot start "${raw.name}": ${raw.path} has no run`,
       hint: `add an executable ${raw.path}/run, or remove the directory`,
+      file: raw.path,
     });
   for (const program of [raw.finish, raw.check, raw.health])
     if (program.is === 'broken') problems.push(program.problem);
@@ -367,12 +371,13 @@ export function parseUser(text: string): UserSpec | undefined {
 /** The name under which the main command appears; no service directory can have it. */
 export const MAIN_COMMAND = '(command)';
 
-function nameProblems(name: string): Problem[] {
+function nameProblems({ name, path }: RawServiceDir): Problem[] {
   if (/^[A-Za-z0-9_][A-Za-z0-9._@:+,=-]*$/.test(name)) return [];
   return [
     {
       message: `cannot use ${JSON.stringify(name)} as a service: expected a name of letters, digits and ._@:+,=-`,
       hint: 'rename the directory, or begin its name with a dot to have it passed over',
+      file: path,
     },
   ];
 }

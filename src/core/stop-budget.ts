@@ -37,11 +37,12 @@ export function reserve(budget: Ms, hasHook: boolean): Ms {
  */
 export function patience(own: Ms | undefined, left: Ms, descent: Descent): Ms {
   if (left <= 0) return 0;
-  return Math.min(own ?? left, descent.sum <= left ? left : commonCap(descent, left));
+  return Math.min(own ?? left, capOf(descent, left));
 }
 
-/** The cap with which the capped times along the way add up to `left`. */
-function commonCap(descent: Descent, left: Ms): Ms {
+/** The most that any stop on the way down gets, so that all of them together fit into `left`. */
+export function capOf(descent: Descent, left: Ms): Ms {
+  if (descent.sum <= left) return left;
   const times: Ms[] = [];
   for (let at: Descent | undefined = descent; at; at = at.below) times.push(at.own);
   times.sort((a, b) => a - b);

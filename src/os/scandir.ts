@@ -55,23 +55,25 @@ export function readScandir(path: string): RawScandir {
 export function readServiceDir(path: string, name: string, lookUp: LookUp = accountLookUp()): RawServiceDir {
   const texts = new Map<string, string>();
   const unreadable: Problem[] = [];
-  const attempt = <T>(read: () => T): T | undefined => {
+  const attempt: Attempt = (file, read) => {
     try {
       return read();
     } catch (error) {
-      unreadable.push(toProblem(error));
+      unreadable.push(toProblem(error, file));
       return undefined;
     }
   };
-  const entries = attempt(() => entriesOf(path, 'the service directory ')) ?? [];
+  const entries = attempt(path, () => entriesOf(path, 'the service directory ')) ?? [];
   for (const entry of entries) {
     if (Object.hasOwn(SETTINGS, entry)) {
-      const text = attempt(() => readText(join(path, entry), MOST_SETTING_BYTES));
+      const file = join(path, entry);
+      const text = attempt(file, () => readText(file, MOST_SETTING_BYTES));
       if (text !== undefined) texts.set(entry, text);
     } else if ((NOT_YET as readonly string[]).includes(entry)) {
       unreadable.push({
         message: `cannot use ${path}/${entry}: this version of supervise does not know it`,
         hint: 'remove it; it is refused because to pass over it could do harm',
+        file: `${path}/${entry}`,
       });
     }
   }
@@ -80,7 +82,12 @@ export function readServiceDir(path: string, name: string, lookUp: LookUp = acco
   const env = entries.includes('env')
     ? readEnv(join(path, 'env'), attempt)
     : new Map<string, string | null>();
-  const dependencies = entries.includes('dependencies.d') ? list(join(path, 'dependencies.d')) : [];
+  const list = (directory: string): string[] => {
+    if (!entries.includes(directory)) return [];
+    const found = attempt(join(path, directory), () => entriesOf(join(path, directory))) ?? [];
+    return found.filter((file) => !file.startsWith('.')).sort();
+  };
+  const dependencies = list('dependencies.d');
   const user = parseUser(texts.get('user') ?? '');
   return {
     name,
@@ -92,24 +99,23 @@ export function readServiceDir(path: string, name: string, lookUp: LookUp = acco
     check: program('check'),
     health: program('health'),
     dependencies,
-    templates: entries.includes('templates')
-      ? list(join(path, 'templates')).filter((file) => file.endsWith('.hbs'))
-      : [],
+    templates: list('templates').filter((file) => file.endsWith('.hbs')),
     env,
-    account: user && attempt((): Account => lookUpNamed(`${path}/user`, () => lookUp(user))),
+    account: user && attempt(`${path}/user`, (): Account => lookUpNamed(`${path}/user`, () => lookUp(user))),
     stamps: stampsOf(path, entries, texts, dependencies, env),
   };
 }
 
-type Attempt = <T>(read: () => T) => T | undefined;
+/** Reads what a file holds, and notes it as a problem of that file where that cannot be done. */
+type Attempt = <T>(file: string, read: () => T) => T | undefined;
 
 /** As s6-envdir reads it: the first line without the blanks at its end, a NUL for a newline, nothing to take it away. */
 function readEnv(path: string, attempt: Attempt): Map<string, string | null> {
   const env = new Map<string, string | null>();
-  for (const name of attempt(() => entriesOf(path)) ?? []) {
+  for (const name of attempt(path, () => entriesOf(path)) ?? []) {
     if (name.startsWith('.')) continue;
-    attempt(() => {
-      const file = join(path, name);
+    const file = join(path, name);
+    attempt(file, () => {
       if (name.includes('='))
         throw new UserError(`cannot use ${file}: a variable's name has no "="`, { hint: 'rename the file' });
       const text = readText(file, MOST_ENV_BYTES + 1);
@@ -169,15 +175,17 @@ export function findHook(scandir: string, hooks: string | undefined, name: strin
  * Looks at a program before anybody depends on it. execve's own answers do not name the cause (a missing interpreter is
  * ENOENT, a carriage return behind it too), and glibc hands a script without a shebang to sh while musl refuses it.
  */
-function inspect(directory: string, file: string, verb: string): Program {
+export function inspect(directory: string, file: string, verb: string): Program {
   const path = join(directory, file);
   const broken = (cause: string, hint: string): Program => ({
     is: 'broken',
-    problem: { message: `${verb}: ./${file} ${cause}`, hint },
+    problem: { message: `${verb}: ./${file} ${cause}`, hint, file: path },
   });
   let head: string;
+  let mode: number;
   try {
     const stat = statSync(path);
+    mode = stat.mode;
     if (stat.isDirectory()) return broken('is a directory', `make ${path} an executable file`);
     if (!stat.isFile()) return broken('is not a regular file', `make ${path} an executable file`);
   } catch (error) {
@@ -188,14 +196,20 @@ function inspect(directory: string, file: string, verb: string): Program {
   try {
     accessSync(path, constants.X_OK);
   } catch {
-    return broken('is not executable', `chmod +x ${path}`);
+    const isForOthers = (mode & 0o111) !== 0;
+    return isForOthers
+      ? broken(`may not be executed by us (uid ${process.geteuid?.()})`, `chmod a+rx ${path}`)
+      : broken('is not executable', `chmod +x ${path}`);
   }
   try {
     head = readHead(path, 256);
   } catch {
     return { is: 'ok' }; // Executable but not readable: the kernel allows that for programs.
   }
+  if (head === '') return broken('is empty', `make #!/bin/sh the first line of ${path}`);
   const [first = ''] = head.split('\n', 1);
+  if (first.startsWith('\xef\xbb\xbf#!'))
+    return broken('begins with a byte order mark (BOM)', `sed -i '1s/^[^#]*//' ${path}`);
   if (first.startsWith('#!')) {
     if (first.endsWith('\r'))
       return broken(
@@ -217,7 +231,8 @@ function entriesOf(path: string, what = ''): string[] {
   try {
     return readdirSync(path);
   } catch (error) {
-    throw new UserError(`cannot read ${what}${path}: ${causeOf(error)}`, { cause: error });
+    const cause = errno(error) === 'ENOTDIR' ? 'it is not a directory' : causeOf(error);
+    throw new UserError(`cannot read ${what}${path}: ${cause}`, { cause: error });
   }
 }
 
@@ -230,17 +245,7 @@ function readText(path: string, most: number): string {
   }
 }
 
-function toProblem(error: unknown): Problem {
+function toProblem(error: unknown, file: string): Problem {
   const { message, hint } = error as UserError;
-  return hint ? { message, hint } : { message };
-}
-
-function list(path: string): string[] {
-  try {
-    return readdirSync(path)
-      .filter((name) => !name.startsWith('.'))
-      .sort();
-  } catch {
-    return [];
-  }
+  return hint ? { message, hint, file } : { message, file };
 }

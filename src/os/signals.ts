@@ -6,7 +6,7 @@ import { takeEarlySignals } from './early.ts';
  * that a fault raises in us (SEGV, BUS, FPE, ILL, ABRT, TRAP, SYS); PIPE, which Node ignores already; PROF, which its
  * profiler uses; TTIN and TTOU, which must be ignored rather than caught, or a write to a terminal would be retried for ever.
  */
-const CATCHABLE = [
+export const CATCHABLE = [
   ...['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT', 'SIGTSTP'],
   ...['SIGALRM', 'SIGVTALRM', 'SIGURG', 'SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ'],
 ] as const satisfies readonly NodeJS.Signals[];

@@ -192,7 +192,8 @@ const HINTS: Readonly<Record<string, string>> = {
   EISDIR: 'dest: names the file itself, not the directory to put it in',
 };
 
-function cannotWrite(dest: string, error: unknown): UserError {
+/** What a file that cannot be written is told as. */
+export function cannotWrite(dest: string, error: unknown): UserError {
   if (error instanceof UserError && error.message.startsWith('cannot write')) return error;
   const hint = error instanceof UserError ? error.hint : HINTS[errno(error) ?? ''];
   return new UserError(`cannot write ${dest}: ${causeOf(error)}`, {

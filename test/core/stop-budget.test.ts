@@ -8,7 +8,7 @@ import { patience, reserve, stopTime } from '../../src/core/stop-budget.ts';
 function descentOf(times: readonly number[]): Descent {
   const [own = 0, ...more] = times;
   const below = more.length > 0 ? descentOf(more) : undefined;
-  return { own, sum: own + (below?.sum ?? 0), below };
+  return { name: `s${times.length}`, own, sum: own + (below?.sum ?? 0), below };
 }
 
 describe('stopTime', () => {

@@ -40,7 +40,7 @@ export function chooseSource({ source, consulAddr, env, scandir }: Wishes): Choi
 }
 
 /** The file source that is taken when nothing names another, in a scandir. */
-const EMBEDDED = ['.supervise/kv.json', '.supervise/kv.yaml', '.supervise/kv.yml'];
+export const EMBEDDED = ['.supervise/kv.json', '.supervise/kv.yaml', '.supervise/kv.yml'];
 
 /** Opens what was chosen; only the code of that source is loaded. */
 export async function openSource(

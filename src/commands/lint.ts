@@ -1,0 +1,68 @@
+import { relative } from 'node:path';
+import type { Invocation } from '../cli.ts';
+import { EXIT } from '../errors.ts';
+import type { Complaint } from '../lint/complaint.ts';
+import { type Findings, lint } from '../lint/lint.ts';
+import { findScandir } from './scandir.ts';
+
+/** The version of what `--json` prints; it changes when a field goes or means something else. */
+const JSON_VERSION = 1;
+
+/**
+ * `supervise lint [scandir]`: prints every complaint.
+ * @returns 0 for none, 1 for any, be they errors or warnings
+ * @throws UserError where the scandir cannot be read
+ */
+export async function lintVerb(
+  { words, options }: Invocation,
+  print: (text: string) => void,
+): Promise<number> {
+  const findings = await lint(findScandir(words[0]), {
+    env: process.env,
+    stopTimeout: options.stopTimeout,
+    source: options.source,
+    uid: process.geteuid?.() ?? 0,
+    disabled: new Set(options.disable),
+    enabled: new Set(options.enable),
+  });
+  print(options.json ? json(findings) : text(findings));
+  return findings.complaints.length === 0 ? EXIT.yes : EXIT.no;
+}
+
+function json({ scandir, services, complaints }: Findings): string {
+  const { errors, warnings } = count(complaints);
+  return `${JSON.stringify({ v: JSON_VERSION, scandir, services, errors, warnings, complaints }, null, 2)}\n`;
+}
+
+function text({ services, complaints }: Findings): string {
+  const found = several(services, 'service');
+  if (complaints.length === 0) return `ok: ${found}\n`;
+  const { errors, warnings } = count(complaints);
+  const sums = [
+    ...(errors > 0 ? [several(errors, 'error')] : []),
+    ...(warnings > 0 ? [several(warnings, 'warning')] : []),
+  ];
+  return `${complaints.map(lines).join('')}${sums.join(' and ')} in ${found}\n`;
+}
+
+/** As compilers do it, so that editors find the file. */
+function lines({ severity, file, problem, fix }: Complaint): string {
+  const near = relative(process.cwd(), file);
+  const shown = near !== '' && !near.startsWith('..') ? near : file;
+  const hint = fix === null ? '' : `  hint: ${printable(fix)}\n`;
+  return `${printable(shown)}: ${severity}: ${printable(problem)}\n${hint}`;
+}
+
+/** A file's name may hold anything, a terminal's commands among it. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (char) => JSON.stringify(char).slice(1, -1));
+}
+
+function count(complaints: readonly Complaint[]): { errors: number; warnings: number } {
+  const errors = complaints.filter(({ severity }) => severity === 'error').length;
+  return { errors, warnings: complaints.length - errors };
+}
+
+function several(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}

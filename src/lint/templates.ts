@@ -1,0 +1,111 @@
+import { constants, type Stats } from 'node:fs';
+import { access, lstat, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { causeOf, describe, errno } from '../errors.ts';
+import { followLinks, unlessMissing } from '../templater/disk.ts';
+import { type Ids, lookUpOwner } from '../templater/owner.ts';
+import type { Settings } from '../templater/settings.ts';
+import { readTemplates, type Template } from '../templater/templates.ts';
+import { cannotWrite } from '../templater/write.ts';
+import { type Complaint, complain, undescribe } from './complaint.ts';
+import type { Facts } from './facts.ts';
+
+/** The templates as the templater would refuse them, and where it would fail to write. */
+export async function checkTemplates({ scandir, env, uid, services }: Facts): Promise<Complaint[]> {
+  const { templates } = await readTemplates(scandir.path, env);
+  const complaints: Complaint[] = [];
+  const writers = new Map<string, string>();
+  for (const template of templates) {
+    const { service, file, problem, settings } = template;
+    if (problem !== undefined) complaints.push(complain('error', service, file, undescribe(problem)));
+    if (!settings) continue;
+    const path = await whereItEnds(settings.dest);
+    const writer = writers.get(path);
+    // The same path the templater sees itself; the same file by another path it does not.
+    if (writer === undefined) writers.set(path, file);
+    else if (problem === undefined)
+      complaints.push(
+        complain('error', service, file, {
+          message: `cannot use ${file}: ${writer} already writes ${path}`,
+          hint: 'one file, one template: change dest: in one of them',
+        }),
+      );
+    const refusal = await writeRefusal(settings, uid);
+    if (refusal !== undefined) complaints.push(complain('error', service, file, undescribe(refusal)));
+    const isOneshot = services.some(({ config }) => config.name === service && config.type === 'oneshot');
+    if (settings.onChange === 'reload' && isOneshot) complaints.push(pointless(template));
+  }
+  return complaints;
+}
+
+/** It ran to its end, so that nobody is there to reload. */
+function pointless({ service, file }: Template): Complaint {
+  return complain('warning', service, file, {
+    message: `cannot reload "${service}": a oneshot does not run any more when the file changes`,
+    hint: 'on-change: restart runs it again, on-change: none does not',
+  });
+}
+
+/** Why the destination cannot be written, in the templater's words; undefined where it can. Nothing is written. */
+async function writeRefusal({ dest, owner }: Settings, uid: number): Promise<string | undefined> {
+  try {
+    const path = await followLinks(dest);
+    const old = await lstat(path).catch(unlessMissing);
+    if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    if (old && !old.isFile()) throw new Error('it is not a regular file');
+    const ids = owner ? await lookUpOwner(owner) : undefined;
+    if (ids) await mayGive(ids, old, uid);
+    await mayWrite(path, old);
+    return undefined;
+  } catch (error) {
+    return describe(cannotWrite(dest, error));
+  }
+}
+
+/** Only root gives files away; a group of our own is ours to give. */
+async function mayGive(ids: Ids, old: Stats | undefined, uid: number): Promise<void> {
+  const owner = ids.uid ?? old?.uid ?? uid;
+  const groups = [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])];
+  const group = ids.gid ?? old?.gid ?? groups[0] ?? 0;
+  if (uid === 0 || (owner === uid && groups.includes(group))) return;
+  throw new Error(
+    `cannot give it to ${owner}:${group}: ${causeOf(Object.assign(new Error(), { code: 'EPERM' }))}`,
+  );
+}
+
+/** A new file is made beside the destination and renamed; where that is not allowed, the old one is rewritten. */
+async function mayWrite(path: string, old: Stats | undefined): Promise<void> {
+  try {
+    await access(await nearestDirectory(dirname(path)), constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (!old) throw error;
+    await access(path, constants.R_OK | constants.W_OK);
+  }
+}
+
+/** The one that is there, where the templater must make those below it. */
+async function nearestDirectory(path: string): Promise<string> {
+  const stat = await lstat(await followLinks(path)).catch(unlessMissing);
+  if (stat?.isDirectory()) return path;
+  if (stat) throw Object.assign(new Error(), { code: 'ENOTDIR' });
+  return nearestDirectory(dirname(path));
+}
+
+/** The path without links, of a file that need not be there, in directories that need not be there either. */
+async function whereItEnds(dest: string): Promise<string> {
+  try {
+    const path = await followLinks(dest);
+    return path === dest ? join(await realDirectory(dirname(path)), basename(path)) : path;
+  } catch {
+    return dest; // What is wrong with it is told by writeRefusal().
+  }
+}
+
+async function realDirectory(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errno(error) !== 'ENOENT' || path === dirname(path)) throw error;
+    return join(await realDirectory(dirname(path)), basename(path));
+  }
+}

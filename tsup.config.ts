@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig } from 'tsup';
+import type { SampleFile } from './src/commands/init.ts';
+
+/** The sample tree, which `supervise init` writes: what the README runs is what a new user gets. */
+function sample(directory: string): SampleFile[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((path) => statSync(join(directory, path)).isFile() && !path.includes('/data/'))
+    .sort()
+    .map((path) => ({
+      path,
+      text: readFileSync(join(directory, path), 'utf8'),
+      executable: (statSync(join(directory, path)).mode & 0o100) !== 0,
+    }));
+}
+
+export default defineConfig({
+  entry: { supervise: 'src/main.ts' },
+  format: ['cjs'],
+  platform: 'node',
+  target: 'node22',
+  outDir: 'dist',
+  clean: true,
+  splitting: false,
+  minify: true,
+  silent: true,
+  dts: false,
+  external: ['source-map'],
+  publicDir: 'src/os/native/prebuilt',
+  define: { SAMPLE: JSON.stringify(sample('services.d')) },
+});
