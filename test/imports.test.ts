@@ -147,6 +147,19 @@ describe('who imports whom', () => {
     assert.deepEqual(strangers(files, allowed), []);
   });
 
+  test('lint reads: core, os and templater, and nothing that runs a tree; nobody but its command knows it', () => {
+    const allowed = (target: string): boolean =>
+      /^(core|os|templater|lint)\//.test(target) || target === 'errors.ts' || target.startsWith('node:');
+    assert.deepEqual(strangers(within('lint'), allowed), []);
+    for (const target of ['os/spawn.ts', 'os/native.ts', 'templater/templater.ts', 'templater/place.ts'])
+      assert.ok(!loadedWith('lint/lint.ts').has(target), target);
+    const others = [...IMPORTS.keys()].filter((file) => !/^lint\/|^commands\/lint\.ts$/.test(file));
+    assert.deepEqual(
+      strangers(others, (target) => !target.startsWith('lint/')),
+      [],
+    );
+  });
+
   test('one service does not know the tree', () => {
     const above = ['tree.ts', 'shutdown.ts', 'hooks.ts', 'gate.ts'];
     assert.deepEqual(
@@ -174,7 +187,7 @@ describe('what PID 1 loads', () => {
       assert.ok(!loaded.has(name), name);
     assert.deepEqual(
       [...loaded].filter((target) =>
-        /^(templater|control|package)\/|^node:(http|https|tls|crypto|zlib)$/.test(target),
+        /^(templater|control|package|lint)\/|^node:(http|https|tls|crypto|zlib)$/.test(target),
       ),
       [],
     );

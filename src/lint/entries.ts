@@ -1,13 +1,14 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { SETTINGS } from '../core/servicedir.ts';
+import { type RawServiceDir, SERVICE_FILES } from '../core/servicedir.ts';
 import { didYouMean } from '../errors.ts';
-import { isDirectory } from '../os/files.ts';
+import { isDirectory, readHead } from '../os/files.ts';
 import { type Complaint, complain } from './complaint.ts';
 import type { Directory, Facts } from './facts.ts';
 
-const FILES = ['run', 'finish', 'check', 'health', ...Object.keys(SETTINGS)];
-const DIRECTORIES = ['dependencies.d', 'templates', 'data', 'env', 'log'];
+const MOST_BYTES = 131_072;
+/** `run`, `env` … */
+const KNOWN = Object.keys(SERVICE_FILES).map((file) => file.split('/', 1)[0] ?? file);
 
 /** Files of other supervisors: whose they are, and what does their work here. */
 const FOREIGN: Readonly<Record<string, readonly [whose: string, instead: string]>> = {
@@ -74,28 +75,21 @@ function inScandir(path: string, hooks: string | undefined): Complaint[] {
 
 function inService({ raw, config }: Directory): Complaint[] {
   return [
-    ...namesIn(raw.path).flatMap((name) => strange(raw.path, name, config.name)),
+    ...namesIn(raw.path).flatMap((name) => strange(raw, name, config.name)),
     ...inTemplates(raw.path, config.name),
+    ...inEnv(raw, config.name),
   ];
 }
 
-function strange(directory: string, name: string, service: string): Complaint[] {
+function strange({ path: directory, unreadable }: RawServiceDir, name: string, service: string): Complaint[] {
   const path = join(directory, name);
   const warn = (cause: string, hint: string): Complaint[] => [passedOver(service, path, cause, hint)];
-  if (FILES.includes(name) || name.startsWith('.') || isReadme(name)) return [];
-  if (DIRECTORIES.includes(name)) {
-    if (isDirectory(path) || name === 'data') return [];
-    return [
-      complain('error', service, path, {
-        message: `cannot read ${path}: it is not a directory`,
-        hint: `make it a directory, or remove it`,
-      }),
-    ];
-  }
+  if (KNOWN.includes(name) || name.startsWith('.') || isReadme(name)) return [];
+  if (unreadable.some(({ file }) => file === path)) return [];
   const foreign = Object.hasOwn(FOREIGN, name) ? FOREIGN[name] : undefined;
   if (foreign) return warn(`it is a file of ${foreign[0]}`, foreign[1]);
   if (isLeftover(name)) return warn('it looks like an editor’s or a package manager’s backup', `rm ${path}`);
-  const near = didYouMean(name, [...FILES, ...DIRECTORIES]);
+  const near = didYouMean(name, KNOWN);
   return near
     ? warn(
         `no file of a service directory is called so (did you mean "${near}"?)`,
@@ -123,6 +117,43 @@ function inTemplates(directory: string, service: string): Complaint[] {
       `mv ${path} ${path}.hbs, or move it to ${directory}/data/`,
     );
   });
+}
+
+function inEnv({ path, env }: RawServiceDir, service: string): Complaint[] {
+  return [...env].flatMap(([name]) => {
+    const file = join(path, 'env', name);
+    if (isLeftover(name))
+      return passedOver(
+        service,
+        file,
+        'it looks like an editor’s or a package manager’s backup',
+        `rm ${file}`,
+      );
+    if (!/^[A-Za-z_]\w*$/.test(name))
+      return passedOver(
+        service,
+        file,
+        'no shell can read a variable of this name',
+        'name it with letters, digits and _ alone',
+      );
+    const more = contentOf(file).split('\n').slice(1).join('').trim();
+    return more === ''
+      ? []
+      : passedOver(
+          service,
+          file,
+          'it has more than one line, and the first alone is the value',
+          'for a newline in the value write a NUL',
+        );
+  });
+}
+
+function contentOf(file: string): string {
+  try {
+    return readHead(file, MOST_BYTES);
+  } catch {
+    return '';
+  }
 }
 
 function passedOver(service: string | null, path: string, cause: string, hint: string): Complaint {

@@ -39,7 +39,8 @@ function impatience(
   const dependencies = new Map([...configs].map(([name, config]) => [name, config.dependencies]));
   const descents = longestDescents(dependencies, (name) => {
     const config = configs.get(name);
-    return config ? stopTime(config, stopTimeout) : 0;
+    // What is done has no process to be stopped.
+    return config?.type === 'longrun' ? stopTime(config, stopTimeout) : 0;
   });
   const hasHook = findHook(scandir.path, scandir.hooks, 'finish') !== undefined;
   const left = stopTimeout - reserve(stopTimeout, hasHook);

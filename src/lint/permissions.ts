@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Account } from '../core/servicedir.ts';
 import { type Complaint, complain } from './complaint.ts';
 import type { Facts } from './facts.ts';
 
@@ -10,11 +11,9 @@ export function checkPermissions({ scandir, directories, uid }: Facts): Complain
   if (uid !== 0) return [];
   const ours: [service: string | null, path: string][] = [
     [null, scandir.path],
-    ...directories.flatMap(({ raw: { name, path, run, finish } }): [string, string][] => [
-      [name, path],
-      ...(run.is === 'missing' ? [] : [[name, join(path, 'run')] as [string, string]]),
-      ...(finish.is === 'missing' ? [] : [[name, join(path, 'finish')] as [string, string]]),
-    ]),
+    ...directories.flatMap(({ raw: { name, path } }): [string, string][] =>
+      ['.', 'run', 'finish', 'check', 'health'].map((file) => [name, join(path, file)]),
+    ),
   ];
   if (scandir.hooks !== undefined) ours.push([null, join(scandir.path, scandir.hooks)]);
   return ours.flatMap(([service, path]) => {
@@ -32,4 +31,23 @@ function isWritableByAll(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * The first directory on the way to a program that an account may not enter, or the program that it may not execute, by
+ * their modes; undefined where nothing is in its way.
+ */
+export function firstClosed(program: string, { uid, gid, groups }: Account): string | undefined {
+  if (uid === 0) return undefined;
+  const way = [program];
+  for (let at = dirname(program); at !== way[0]; at = dirname(at)) way.unshift(at);
+  return way.find((path) => {
+    try {
+      const stat = statSync(path);
+      const shift = stat.uid === uid ? 6 : stat.gid === gid || groups.includes(stat.gid) ? 3 : 0;
+      return ((stat.mode >> shift) & 1) === 0;
+    } catch {
+      return false;
+    }
+  });
 }

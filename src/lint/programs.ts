@@ -1,30 +1,48 @@
-import type { Program } from '../core/servicedir.ts';
+import { join } from 'node:path';
+import type { Account } from '../core/servicedir.ts';
+import { isOurs } from '../os/account.ts';
 import { type Complaint, complain } from './complaint.ts';
-import type { Directory, Facts } from './facts.ts';
+import type { Facts } from './facts.ts';
+import { firstClosed } from './permissions.ts';
 import { checkScript, interpreterName, readScript, type Script } from './script.ts';
 import { type Ending, endings } from './shell.ts';
 
+const PROGRAMS = ['run', 'finish', 'check', 'health'] as const;
 const SHELLS = ['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh'];
 /** s6-overlay's way to a shell with the container's environment. */
 const BEFORE_SHELL = /(^|\/)with-contenv$/;
 
 /** The services' programs that boot lets pass, and that fail or mislead when they run. */
 export function checkPrograms({ directories, env }: Facts): Complaint[] {
-  return directories.flatMap((directory) =>
-    programsOf(directory).flatMap(([file, program]) => {
-      const { raw, config } = directory;
-      const script = program.is === 'ok' && readScript(config.name, raw.path, file);
-      if (!script) return [];
-      const complaints = checkScript(script, env);
-      return file === 'run' ? [...complaints, ...checkEnding(script, config.name)] : complaints;
-    }),
-  );
+  return directories.flatMap(({ raw, config }) => {
+    const { name, type, account } = config;
+    // A variable that is taken away is as good as none.
+    const own = {
+      ...env,
+      ...Object.fromEntries(Object.entries(config.env).map(([key, value]) => [key, value ?? undefined])),
+    };
+    return PROGRAMS.flatMap((file) => {
+      if (raw[file].is !== 'ok') return [];
+      const complaints = account && !isOurs(account) ? checkAccess(raw.path, file, name, account) : [];
+      const script = readScript(name, raw.path, file);
+      if (!script) return complaints;
+      const ending = file === 'run' && type === 'longrun' ? checkEnding(script, name) : [];
+      return [...complaints, ...checkScript(script, own), ...ending];
+    });
+  });
 }
 
-function programsOf({ raw }: Directory): [file: string, program: Program][] {
+/** What is ours to execute need not be the user's. */
+function checkAccess(directory: string, file: string, service: string, account: Account): Complaint[] {
+  const path = join(directory, file);
+  const closed = firstClosed(path, account);
+  if (closed === undefined) return [];
+  const cause = closed === path ? 'may not execute it' : `may not enter ${closed}`;
   return [
-    ['run', raw.run],
-    ['finish', raw.finish],
+    complain('error', service, closed, {
+      message: `cannot execute ./${file}: the user of "${service}" (uid ${account.uid}) ${cause}`,
+      hint: closed === path ? `chmod a+rx ${path}` : `chmod a+x ${closed}`,
+    }),
   ];
 }
 

@@ -54,20 +54,43 @@ function signals({ raw, config }: Directory): Complaint[] {
   });
 }
 
+/** Files that say when it is ready, or that it is well, where nobody asks them. */
 function readiness({ raw, config }: Directory): Complaint[] {
-  const { name } = config;
-  if (config.timeoutUp === undefined || config.notifies) return [];
-  const file = `${raw.path}/timeout-up`;
-  return [
-    complain('warning', name, file, {
-      message: `cannot use ${file}: nothing tells when "${name}" is ready, so it is ready once executed`,
-      hint: `add ${raw.path}/notification-fd, or remove timeout-up`,
-    }),
-  ];
+  const { name, type, notifies, hasCheck, hasHealth } = config;
+  const found: [file: string, cause: string, hint: string][] = [];
+  const has = (file: string): boolean => raw.texts.has(file);
+  if (type === 'oneshot') {
+    const cause = 'a oneshot is ready when it is done';
+    const hint = 'remove it, or write longrun into the file "type"';
+    for (const file of ['notification-fd', 'reload-signal']) if (has(file)) found.push([file, cause, hint]);
+    if (hasCheck) found.push(['check', cause, hint]);
+    if (hasHealth) found.push(['health', cause, hint]);
+  } else {
+    if (has('timeout-up') && !notifies)
+      found.push([
+        'timeout-up',
+        `nothing tells when "${name}" is ready, so it is ready once executed`,
+        `add ${raw.path}/check or ${raw.path}/notification-fd, or remove it`,
+      ]);
+    if (hasCheck && has('notification-fd'))
+      found.push([
+        'check',
+        `notification-fd tells too that "${name}" is ready, and whichever comes first counts`,
+        'remove one of them',
+      ]);
+  }
+  if (!hasHealth)
+    for (const file of ['health-interval', 'health-retries'])
+      if (has(file))
+        found.push([file, 'there is no health', `add an executable ${raw.path}/health, or remove it`]);
+  return found.map(([file, cause, hint]) => {
+    const path = `${raw.path}/${file}`;
+    return complain('warning', name, path, { message: `cannot use ${path}: ${cause}`, hint });
+  });
 }
 
 function essential({ raw, config }: Directory): Complaint[] {
-  if (!config.essential || !raw.texts.has('down')) return [];
+  if (!config.essential || !config.down || !raw.texts.has('down')) return [];
   const file = `${raw.path}/down`;
   return [
     complain('warning', config.name, file, {

@@ -1,7 +1,9 @@
 import { constants, type Stats } from 'node:fs';
 import { access, lstat, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { TEMPLATER } from '../core/services.ts';
 import { causeOf, describe, errno } from '../errors.ts';
+import { isOurs } from '../os/account.ts';
 import { followLinks, unlessMissing } from '../templater/disk.ts';
 import { type Ids, lookUpOwner } from '../templater/owner.ts';
 import type { Settings } from '../templater/settings.ts';
@@ -15,6 +17,8 @@ export async function checkTemplates({ scandir, env, uid, services }: Facts): Pr
   const { templates } = await readTemplates(scandir.path, env);
   const complaints: Complaint[] = [];
   const writers = new Map<string, string>();
+  const templater = services.find(({ config }) => config.name === TEMPLATER);
+  const isOurUser = templater?.config.account === undefined || isOurs(templater.config.account);
   for (const template of templates) {
     const { service, file, problem, settings } = template;
     if (problem !== undefined) complaints.push(complain('error', service, file, undescribe(problem)));
@@ -30,7 +34,7 @@ export async function checkTemplates({ scandir, env, uid, services }: Facts): Pr
           hint: 'one file, one template: change dest: in one of them',
         }),
       );
-    const refusal = await writeRefusal(settings, uid);
+    const refusal = await writeRefusal(settings, isOurUser ? uid : undefined);
     if (refusal !== undefined) complaints.push(complain('error', service, file, undescribe(refusal)));
     const isOneshot = services.some(({ config }) => config.name === service && config.type === 'oneshot');
     if (settings.onChange === 'reload' && isOneshot) complaints.push(pointless(template));
@@ -46,15 +50,19 @@ function pointless({ service, file }: Template): Complaint {
   });
 }
 
-/** Why the destination cannot be written, in the templater's words; undefined where it can. Nothing is written. */
-async function writeRefusal({ dest, owner }: Settings, uid: number): Promise<string | undefined> {
+/**
+ * Why the destination cannot be written, in the templater's words; undefined where it can. Nothing is written.
+ * @param uid whom the templater runs as; undefined where it is another, for whom we cannot ask
+ */
+async function writeRefusal({ dest, owner }: Settings, uid: number | undefined): Promise<string | undefined> {
   try {
     const path = await followLinks(dest);
     const old = await lstat(path).catch(unlessMissing);
     if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
     if (old && !old.isFile()) throw new Error('it is not a regular file');
     const ids = owner ? await lookUpOwner(owner) : undefined;
-    if (ids) await mayGive(ids, old, uid);
+    if (uid === undefined) return undefined;
+    if (ids) mayGive(ids, old, uid);
     await mayWrite(path, old);
     return undefined;
   } catch (error) {
@@ -63,7 +71,7 @@ async function writeRefusal({ dest, owner }: Settings, uid: number): Promise<str
 }
 
 /** Only root gives files away; a group of our own is ours to give. */
-async function mayGive(ids: Ids, old: Stats | undefined, uid: number): Promise<void> {
+function mayGive(ids: Ids, old: Stats | undefined, uid: number): void {
   const owner = ids.uid ?? old?.uid ?? uid;
   const groups = [process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])];
   const group = ids.gid ?? old?.gid ?? groups[0] ?? 0;

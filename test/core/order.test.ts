@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { checkOrder, type Dependencies, dependentsOf, longestDescents } from '../../src/core/order.ts';
+import {
+  checkOrder,
+  type Dependencies,
+  dependentsOf,
+  longestDescents,
+  orderProblems,
+} from '../../src/core/order.ts';
 import { UserError } from '../../src/errors.ts';
 
 const graph = (edges: Record<string, string[]>): Dependencies => new Map(Object.entries(edges));
@@ -70,6 +76,30 @@ test('a chain of 20,000 costs no stack', () => {
   const chain = new Map(names.map((name, i) => [name, names.slice(i + 1, i + 2)]));
   checkOrder(chain);
   assert.equal(longestDescents(chain, () => 1).get('s0')?.sum, 20_000);
+});
+
+test('all that cannot be ordered is named, the first of it as the refusal', () => {
+  const dependencies = graph({
+    web: ['dbb', 'web'],
+    db: ['cache', 'x'],
+    cache: ['queue', 'db'],
+    queue: ['db'],
+    a: ['b'],
+    b: ['a'],
+  });
+  const problems = orderProblems(dependencies);
+  assert.deepEqual(
+    problems.map(({ message, name, other }) => [message, `${name}/dependencies.d/${other}`]),
+    [
+      ['cannot order services: "web" depends on "dbb", which is no service', 'web/dependencies.d/dbb'],
+      ['cannot order services: "db" depends on "x", which is no service', 'db/dependencies.d/x'],
+      ['cannot order services: web → web', 'web/dependencies.d/web'],
+      ['cannot order services: db → cache → queue → db', 'db/dependencies.d/cache'],
+      ['cannot order services: db → cache → db', 'db/dependencies.d/cache'],
+      ['cannot order services: a → b → a', 'a/dependencies.d/b'],
+    ],
+  );
+  assert.equal(refusal(dependencies).message, problems[0]?.message);
 });
 
 test('the mirror: who waits for me stops before me', () => {

@@ -145,6 +145,7 @@ describe('a setting', () => {
           problems: [
             {
               message: `cannot read /s/web/${file}: expected ${EXPECTED[file]}, got ${JSON.stringify(text)}`,
+              file: `/s/web/${file}`,
             },
           ],
         });
@@ -212,6 +213,7 @@ describe('its programs', () => {
       {
         message: 'cannot start "web": /s/web has no run',
         hint: 'add an executable /s/web/run, or remove the directory',
+        file: '/s/web',
       },
     ]);
     assert.equal(config.command, undefined);
@@ -308,6 +310,7 @@ describe('its name', () => {
         {
           message: `cannot use ${JSON.stringify(name)} as a service: expected a name of letters, digits and ._@:+,=-`,
           hint: 'rename the directory, or begin its name with a dot to have it passed over',
+          file: '/s/web',
         },
       ]));
 });
