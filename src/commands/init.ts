@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Invocation } from '../cli.ts';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
@@ -21,7 +31,7 @@ declare const SAMPLE: readonly SampleFile[];
 export function init({ words }: Invocation, print: (text: string) => void): number {
   const directory = words[0] ?? './services.d';
   refuseWhatIsThere(directory);
-  write(resolve(directory), SAMPLE);
+  write(directory, SAMPLE);
   print(
     [
       `wrote ${SAMPLE.length} files to ${directory}: one service "app", its template, and the hooks of the tree`,
@@ -60,11 +70,16 @@ function write(root: string, files: readonly SampleFile[]): void {
   const made: string[] = [];
   try {
     for (const { path, text, executable } of files) {
-      const full = join(root, path);
+      const full = resolve(root, path);
       makeDirectory(dirname(full), made);
       // `wx`: what somebody else puts there in this moment is not ours to overwrite.
-      writeFileSync(full, text, { flag: 'wx', mode: executable ? 0o755 : 0o644 });
+      const fd = openSync(full, 'wx', executable ? 0o755 : 0o644);
       made.push(full);
+      try {
+        writeFileSync(fd, text);
+      } finally {
+        closeSync(fd);
+      }
     }
   } catch (error) {
     for (const path of made.reverse()) remove(path);
@@ -89,13 +104,14 @@ function remove(path: string): void {
   }
 }
 
+/** What another directory would mend; all else is the system's refusal. */
+const MISPLACED = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'];
+
 function cannotWrite(directory: string, error: unknown): UserError {
+  const isMisplaced = MISPLACED.includes(errno(error) ?? '');
   return new UserError(`cannot init ${directory}: ${causeOf(error)}`, {
-    hint: 'name a directory that you may write to (supervise init DIR)',
-    exitCode: SYSTEM.includes(errno(error) ?? '') ? EXIT.system : EXIT.usage,
+    ...(isMisplaced ? { hint: 'name a directory that you may write to (supervise init DIR)' } : {}),
+    exitCode: isMisplaced ? EXIT.usage : EXIT.system,
     cause: error,
   });
 }
-
-/** Not the user's mistakes. */
-const SYSTEM = ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE', 'ENOMEM'];

@@ -304,7 +304,9 @@ export function parseServiceDir(
     }
   }
   if (raw.run.is === 'broken') problems.push(raw.run.problem);
-  if (raw.run.is === 'missing' && !builtIn)
+  // Of a directory that cannot be read nobody knows what it has.
+  const isRead = !raw.unreadable.some(({ file }) => file === raw.path);
+  if (raw.run.is === 'missing' && !builtIn && isRead)
     problems.push({
       message: `cannot start "${raw.name}": ${raw.path} has no run`,
       hint: `add an executable ${raw.path}/run, or remove the directory`,

@@ -59,8 +59,7 @@ function impatience(
     for (const { name, own } of chain) {
       const asked = wishes.get(name);
       if (!asked || own <= cap || complaints.has(name)) continue;
-      const steps = chain.map((each) => `${each.name} ${formatDuration(each.own)}`).join(' → ');
-      const sum = chain.length === 1 ? '' : `${steps} make ${formatDuration(descent.sum)}, and `;
+      const sum = chain.length === 1 ? '' : `${steps(chain)} make ${formatDuration(descent.sum)}, and `;
       complaints.set(
         name,
         complain('warning', name, asked.file, {
@@ -71,6 +70,16 @@ function impatience(
     }
   }
   return [...complaints.values()];
+}
+
+/** The ends of a chain that is too long for a line. */
+const MOST_STEPS = 8;
+
+function steps(chain: readonly Descent[]): string {
+  const words = chain.map(({ name, own }) => `${name} ${formatDuration(own)}`);
+  const more = words.length - MOST_STEPS;
+  if (more > 1) words.splice(MOST_STEPS / 2, more, `${more} more`);
+  return words.join(' → ');
 }
 
 function chainOf(descent: Descent): Descent[] {

@@ -15,12 +15,19 @@ import type { Facts } from './facts.ts';
 /** The templates as the templater would refuse them, and where it would fail to write. */
 export async function checkTemplates({ scandir, env, uid, services }: Facts): Promise<Complaint[]> {
   const { templates } = await readTemplates(scandir.path, env);
+  const closed = new Set(
+    scandir.services
+      .filter(({ path, unreadable }) => unreadable.some(({ file }) => file === path))
+      .map(({ name }) => name),
+  );
   const complaints: Complaint[] = [];
   const writers = new Map<string, string>();
   const templater = services.find(({ config }) => config.name === TEMPLATER);
   const isOurUser = templater?.config.account === undefined || isOurs(templater.config.account);
   for (const template of templates) {
     const { service, file, problem, settings } = template;
+    // A service directory that cannot be read is told as such.
+    if (closed.has(service)) continue;
     if (problem !== undefined) complaints.push(complain('error', service, file, undescribe(problem)));
     if (!settings) continue;
     const path = await whereItEnds(settings.dest);

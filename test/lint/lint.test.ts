@@ -481,6 +481,20 @@ CASES.push({
   ],
 });
 
+test('a chain that is too long for a line', async (t) => {
+  const files: Files = {};
+  for (let i = 0; i < 12; i++) {
+    files[`s${i}/run`] = SLEEPER;
+    if (i > 0) files[`s${i}/dependencies.d/s${i - 1}`] = '';
+  }
+  const [found, ...more] = await find(t, { files: { ...files, 's3/timeout-kill': '4s' } });
+  assert.deepEqual(more, []);
+  assert.match(
+    found?.[3] ?? '',
+    /: s11 5\.0s → s10 5\.0s → s9 5\.0s → s8 5\.0s → 4 more → s3 4\.0s → s2 5\.0s → s1 5\.0s → s0 5\.0s make 59\.0s, and /,
+  );
+});
+
 // What is passed over.
 one('a typing mistake', web({ 'timeout-kil': '5s' }), [
   'warning',
