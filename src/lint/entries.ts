@@ -7,6 +7,8 @@ import { type Complaint, complain } from './complaint.ts';
 import type { Directory, Facts } from './facts.ts';
 
 const MOST_BYTES = 131_072;
+/** What templates include: no template itself. */
+const PARTIALS = 'partials';
 /** `run`, `env` … */
 const KNOWN = Object.keys(SERVICE_FILES).map((file) => file.split('/', 1)[0] ?? file);
 
@@ -101,7 +103,7 @@ function strange({ path: directory, unreadable }: RawServiceDir, name: string, s
 function inTemplates(directory: string, service: string): Complaint[] {
   const templates = join(directory, 'templates');
   return namesIn(templates).flatMap((name) => {
-    if (name.startsWith('.') || name.endsWith('.hbs') || isReadme(name)) return [];
+    if (name.startsWith('.') || name.endsWith('.hbs') || name === PARTIALS || isReadme(name)) return [];
     const path = join(templates, name);
     if (isLeftover(name))
       return passedOver(

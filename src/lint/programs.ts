@@ -9,8 +9,8 @@ import { type Ending, endings } from './shell.ts';
 
 const PROGRAMS = ['run', 'finish', 'check', 'health'] as const;
 const SHELLS = ['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh'];
-/** s6-overlay's way to a shell with the container's environment. */
-const BEFORE_SHELL = /(^|\/)with-contenv$/;
+/** Programs that take the shell's name as their argument: busybox, and s6-overlay's way to the container's environment. */
+const BEFORE_SHELL = /(^|\/)(busybox|with-contenv)$/;
 
 /** The services' programs that boot lets pass, and that fail or mislead when they run. */
 export function checkPrograms({ directories, env }: Facts): Complaint[] {

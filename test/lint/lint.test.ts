@@ -228,6 +228,13 @@ one('run does not exec, behind env', { 'web/run': '#!/usr/bin/env bash\nnode ser
   'cannot stop "web" gently: line 2 of ./run has no exec, so that signals end the shell and not what it runs',
   'exec node server.js',
 ]);
+one('run does not exec, behind env -S', { 'web/run': '#!/usr/bin/env -S sh -e\nnode server.js\n' }, [
+  'warning',
+  'web',
+  'web/run',
+  'cannot stop "web" gently: line 2 of ./run has no exec, so that signals end the shell and not what it runs',
+  'exec node server.js',
+]);
 one('run ends in a pipe', { 'web/run': '#!/bin/sh\nnode server.js 2>&1 | tee /log\n' }, [
   'warning',
   'web',

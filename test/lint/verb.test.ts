@@ -175,6 +175,23 @@ describe('lint', () => {
     else assert.ok(said.includes(`${scandir}${expected[1]}`));
   });
 
+  test('a user whom we may not become', (t) => {
+    const scandir = scandirOf(t, { 'web/run': SLEEPER, 'web/user': 'root' });
+    chmodSync(join(scandir, '..'), 0o755);
+    const { code, stdout } = supervise(['lint', scandir], { unprivileged: true });
+    assert.equal(code, 1);
+    const uid = process.geteuid?.() === 0 ? 65_534 : process.geteuid?.();
+    assert.equal(
+      stdout,
+      [
+        `${scandir}/web/user: error: cannot use ${scandir}/web/user: cannot run as "root": supervise runs as uid ${uid}`,
+        '  hint: run supervise as root with CAP_SETUID and CAP_SETGID, or remove the file',
+        '1 error in 1 service',
+        '',
+      ].join('\n'),
+    );
+  });
+
   test('names that would command a terminal are shown, not obeyed', (t) => {
     const scandir = scandirOf(t, { 'web/run': SLEEPER, 'web/\x1b[2J\n': '' });
     const { stdout } = supervise(['lint', scandir]);
