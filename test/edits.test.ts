@@ -62,7 +62,7 @@ describe('a service directory that is half there', () => {
       tree.events
         .filter(({ level }) => level === 'error')
         .map(({ msg }) => msg.replaceAll(tree.scandir, 'S')),
-      ['cannot start "new": S/new has no run', 'cannot start "new": ./run has no shebang'],
+      ['cannot start "new": S/new has no run', 'cannot start "new": ./run is empty'],
     );
   });
 
