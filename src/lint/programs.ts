@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Account } from '../core/servicedir.ts';
+import type { Account, Problem } from '../core/servicedir.ts';
 import { isOurs } from '../os/account.ts';
 import { type Complaint, complain } from './complaint.ts';
 import type { Facts } from './facts.ts';
@@ -62,18 +62,17 @@ function isShell({ shebang, ...script }: Script): boolean {
 
 const MOST_SHOWN = 60;
 
-function problemOf({ how, command, line, piped }: Ending, name: string): { message: string; hint: string } {
-  const shown = command.length > MOST_SHOWN ? `${command.slice(0, MOST_SHOWN)}…` : command;
+function problemOf({ how, better, program, line, piped }: Ending, name: string): Problem {
+  const shown = better.length > MOST_SHOWN ? `${better.slice(0, MOST_SHOWN)}…` : better;
   if (how === 'leaves')
     return {
       message: `cannot keep "${name}" up: line ${line} of ./run, its last command, goes to the background, so that run ends at once`,
-      hint: `exec ${shown} in the foreground: without the &`,
+      hint: `write exec before ${program}, and no & behind it: ${shown}`,
     };
-  const message = `cannot stop "${name}" gently: line ${line} of ./run has no exec, so that signals end the shell and not what it runs`;
   return {
-    message,
+    message: `cannot stop "${name}" gently: line ${line} of ./run has no exec, so that signals end the shell and not what it runs`,
     hint: piped
       ? 'exec the program itself, and hand its output on by other means than a pipe in run'
-      : `exec ${shown}`,
+      : `write exec before ${program}: ${shown}`,
   };
 }

@@ -7,8 +7,12 @@
 export interface Ending {
   /** `waits`: its last command runs while the shell waits; `leaves`: it is put into the background, and the shell ends. */
   how: 'waits' | 'leaves';
-  /** The command as it is written, on one line. */
+  /** The command as it is written, on one line, without redirections. */
   command: string;
+  /** The same with exec in its place: behind the variables that are set for it. */
+  better: string;
+  /** The word that exec belongs in front of. */
+  program: string;
   /** Where it begins, from 1. */
   line: number;
   /** One of a pipeline: exec alone would not do. */
@@ -367,12 +371,16 @@ function endsOf(list: readonly Item[], functions: ReadonlyMap<string, Item[]>, d
   if (command.is === 'branches')
     return background ? [] : command.lists.flatMap((branch) => endsOf(branch, functions, depth));
   if (command.is === 'other') return [];
-  const program = command.words.find((word) => !isAssignment(word)) ?? '';
+  const at = command.words.findIndex((word) => !isAssignment(word));
+  const program = command.words[at];
+  if (program === undefined) return [];
   const called = functions.get(program);
   if (called) return background || piped ? [] : endsOf(called, functions, depth + 1);
   if (!isExternal(program)) return [];
-  const shown = command.words.map((word) => word.replaceAll(/\\?\s*\n\s*/g, ' ')).join(' ');
-  return [{ how: background ? 'leaves' : 'waits', command: shown, line: command.line, piped }];
+  const words = command.words.map((word) => word.replaceAll(/\\?\s*\n\s*/g, ' '));
+  const better = words.toSpliced(at, 0, 'exec').join(' ');
+  const how = background ? 'leaves' : 'waits';
+  return [{ how, command: words.join(' '), better, program, line: command.line, piped }];
 }
 
 function isPlainExit(command: Command): boolean {

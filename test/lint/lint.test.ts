@@ -219,21 +219,21 @@ one('run does not exec', { 'web/run': '#!/bin/sh\ncd /app\nnode server.js --port
   'web',
   'web/run',
   'cannot stop "web" gently: line 3 of ./run has no exec, so that signals end the shell and not what it runs',
-  'exec node server.js --port 80',
+  'write exec before node: exec node server.js --port 80',
 ]);
 one('run does not exec, behind env', { 'web/run': '#!/usr/bin/env bash\nnode server.js\n' }, [
   'warning',
   'web',
   'web/run',
   'cannot stop "web" gently: line 2 of ./run has no exec, so that signals end the shell and not what it runs',
-  'exec node server.js',
+  'write exec before node: exec node server.js',
 ]);
 one('run does not exec, behind env -S', { 'web/run': '#!/usr/bin/env -S sh -e\nnode server.js\n' }, [
   'warning',
   'web',
   'web/run',
   'cannot stop "web" gently: line 2 of ./run has no exec, so that signals end the shell and not what it runs',
-  'exec node server.js',
+  'write exec before node: exec node server.js',
 ]);
 one('run ends in a pipe', { 'web/run': '#!/bin/sh\nnode server.js 2>&1 | tee /log\n' }, [
   'warning',
@@ -247,7 +247,7 @@ one('run goes to the background', { 'web/run': '#!/bin/sh\nnode server.js &\n' }
   'web',
   'web/run',
   'cannot keep "web" up: line 2 of ./run, its last command, goes to the background, so that run ends at once',
-  'exec node server.js in the foreground: without the &',
+  'write exec before node, and no & behind it: exec node server.js',
 ]);
 
 // Names and values.

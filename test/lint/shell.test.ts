@@ -64,6 +64,12 @@ describe('a last command without exec', () => {
   for (const [what, script, ...expected] of rows) test(what, () => assert.deepEqual(found(script), expected));
 });
 
+test('exec belongs behind the variables that are set for the command', () => {
+  const [ending] = endings('#!/bin/sh\nA=1 B="x y" node a.js >log\n');
+  assert.equal(ending?.better, 'A=1 B="x y" exec node a.js');
+  assert.equal(ending?.program, 'node');
+});
+
 describe('nothing to say', () => {
   const rows: [what: string, script: string][] = [
     ['exec', 'cd /app\nexec node a.js\n'],

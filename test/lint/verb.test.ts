@@ -76,7 +76,7 @@ describe('lint', () => {
       [
         `services.d/web/restart: error: cannot read ${scandir}/web/restart: expected always, on-failure or never, got "no"`,
         'services.d/web/run: warning: cannot stop "web" gently: line 2 of ./run has no exec, so that signals end the shell and not what it runs',
-        '  hint: exec node x',
+        '  hint: write exec before node: exec node x',
         '1 error and 1 warning in 2 services',
         '',
       ].join('\n'),
