@@ -4,15 +4,20 @@
  */
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import { type Ms, parseDuration } from './core/duration.ts';
+import { type Ms, parseDuration, parseWait } from './core/duration.ts';
 import { parseExitMap } from './core/exit.ts';
+import { GOALS, type Goal } from './core/goal.ts';
 import { parseSignal } from './core/signals.ts';
 import { didYouMean, UserError } from './errors.ts';
 import { type Format, LEVELS, type Level } from './log.ts';
 
 export interface OptionSpec {
+  /** As it is written, where that is not its name: a flag can mean one thing to one verb and another to the next. */
+  flag?: string;
   /** What the value is called; undefined for a switch. */
   value?: string;
+  /** The values, where they are words. */
+  words?: readonly string[];
   /** As it is shown. */
   default: string;
   help: string;
@@ -50,13 +55,26 @@ export const OPTIONS = {
   },
   wait: { value: 'MIN:MAX', default: '100ms:2s', help: 'collect changes of values for this long' },
   socket: { value: 'PATH', default: 'see help control', help: 'the control socket' },
+  'wait-until': {
+    flag: 'wait',
+    value: 'ready|down',
+    words: ['ready', 'down'],
+    default: 'do not wait',
+    help: 'wait for each service: for its readiness, or its end',
+  },
+  for: { value: 'ready|up|down', words: GOALS, default: 'required', help: 'what to wait for' },
+  timeout: { value: 'TIME', default: 'none', help: 'stop waiting after this long, with exit code 99' },
+  follow: { default: 'off', help: 'go on telling, until the tree ends' },
+  'status-watch': { flag: 'watch', default: 'off', help: 'a new table at each change' },
   'log-format': {
     value: 'text|json',
+    words: ['text', 'json'],
     default: 'text on a terminal, else json',
     help: 'our own lines, on stderr',
   },
   'log-level': {
     value: 'LEVEL',
+    words: LEVELS,
     default: 'info',
     help: `least level of our own lines: ${LEVELS.join(', ')}`,
   },
@@ -70,7 +88,15 @@ export interface CommandSpec {
   options: readonly OptionName[];
   /** Least and greatest number of words after the verb. */
   words: readonly [number, number];
+  /** What these words are, for completion: the first may differ from the rest. */
+  takes?: readonly Word[];
+  /** What is missed where there are too few; the name of a service, if nothing else. */
+  expects?: string;
 }
+export type Word = 'service' | 'signal' | 'directory' | 'topic' | 'shell';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
 
 const MANY = Number.POSITIVE_INFINITY;
 
@@ -93,32 +119,48 @@ export const COMMANDS = {
       'log-level',
     ],
     words: [0, 1],
+    takes: ['directory'],
   },
   status: {
-    usage: 'status [service…] [--json]',
-    help: 'what is wanted, what is, and why',
-    options: ['json', 'socket'],
+    usage: 'status [service…] [--json] [--watch]',
+    help: 'what is wanted, what is, and why: all as a table, or everything about one',
+    options: ['json', 'status-watch', 'socket'],
     words: [0, MANY],
+    takes: ['service'],
   },
-  up: { usage: 'up <service…>', help: 'start', options: ['socket'], words: [1, MANY] },
-  down: {
-    usage: 'down <service…>',
-    help: 'stop, and do not start again',
+  up: order('up', 'start, now or as soon as what it waits for is ready'),
+  down: order('down', 'stop, and do not start again; what depends on it stays up'),
+  once: order('once', 'start, and do not start again when it ends'),
+  restart: order('restart', 'stop and start'),
+  reload: order('reload', 'send the reload-signal (SIGHUP)'),
+  signal: {
+    usage: 'signal <SIG> <service…>',
+    help: 'send a signal to the run of each service: TERM, SIGUSR1, 15, RTMIN+3',
     options: ['socket'],
-    words: [1, MANY],
+    words: [2, MANY],
+    takes: ['signal', 'service'],
+    expects: 'a signal and the name of a service',
   },
-  restart: { usage: 'restart <service…>', help: 'stop and start', options: ['socket'], words: [1, MANY] },
-  reload: {
-    usage: 'reload <service…>',
-    help: 'send the reload-signal (SIGHUP)',
-    options: ['socket'],
+  wait: {
+    usage: 'wait <service…> --for ready|up|down [--timeout T]',
+    help: 'wait until all of them are; exit 1 as soon as it cannot happen by itself',
+    options: ['for', 'timeout', 'socket'],
     words: [1, MANY],
+    takes: ['service'],
   },
   check: {
     usage: 'check [service…]',
     help: 'exit 0 only if all that should be up is up and ready (HEALTHCHECK)',
     options: ['socket'],
     words: [0, MANY],
+    takes: ['service'],
+  },
+  events: {
+    usage: 'events [service…] [--follow] [--json]',
+    help: 'what happened, newest last',
+    options: ['follow', 'json', 'socket'],
+    words: [0, MANY],
+    takes: ['service'],
   },
   rescan: { usage: 'rescan', help: 'read the services directory again', options: ['socket'], words: [0, 0] },
   stop: { usage: 'stop', help: 'stop the whole tree, and wait for it', options: ['socket'], words: [0, 0] },
@@ -140,15 +182,34 @@ export const COMMANDS = {
     options: [],
     words: [0, MANY],
   },
+  completion: {
+    usage: 'completion bash|zsh|fish',
+    help: 'print what teaches a shell to complete: source <(supervise completion bash)',
+    options: [],
+    words: [1, 1],
+    takes: ['shell'],
+    expects: 'bash, zsh or fish',
+  },
   version: { usage: '--version', help: 'print the version', options: [], words: [0, 0] },
   help: {
     usage: 'help [topic]',
-    help: 'this text, or one topic: a verb, services, control, exit-codes',
+    help: 'this text, or one topic: a verb, servicedir, hooks, signals, exit-codes, environment, templates, control',
     options: [],
     words: [0, 1],
+    takes: ['topic'],
   },
 } as const satisfies Record<string, CommandSpec>;
 export type CommandName = keyof typeof COMMANDS;
+
+function order(verb: string, help: string) {
+  return {
+    usage: `${verb} <service…> [--wait ready|down] [--timeout T]`,
+    help,
+    options: ['wait-until', 'timeout', 'socket'],
+    words: [1, MANY],
+    takes: ['service'],
+  } as const;
+}
 
 export interface Invocation {
   command: CommandName;
@@ -172,6 +233,11 @@ export interface Options {
   watch: boolean | undefined;
   source: string | undefined;
   wait: string | undefined;
+  waitUntil: Goal | undefined;
+  for: Goal | undefined;
+  timeout: Ms | undefined;
+  follow: boolean;
+  statusWatch: boolean;
   socket: string | undefined;
   logFormat: Format | undefined;
   logLevel: Level;
@@ -194,17 +260,48 @@ export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv
   const isVerb = verb !== undefined && Object.hasOwn(COMMANDS, verb) && verb !== 'run';
   const command = isVerb ? (verb as CommandName) : 'run';
   const words = isVerb ? positionals.slice(1) : positionals;
+  const own = new Map<string, OptionName>(COMMANDS[command].options.map((name) => [flagOf(name), name]));
+  const foreign = Object.keys(values).find((flag) => !own.has(flag));
+  checkVerb(command, words, foreign !== undefined);
   checkWords(command, words, main);
-  const given = (name: OptionName): string | boolean | undefined => {
-    const isIts = (COMMANDS[command].options as readonly string[]).includes(name);
-    // What the environment says to other verbs is none of this one's business.
-    if (values[name] === undefined) return isIts ? env[envName(name)] || undefined : undefined;
-    if (!isIts)
-      throw new UserError(`cannot use --${name} with "${command}"`, { hint: `supervise help ${command}` });
-    return values[name];
-  };
+  if (foreign !== undefined)
+    throw new UserError(`cannot use --${foreign} with "${command}"`, { hint: `supervise help ${command}` });
+  if (values['timeout'] !== undefined && own.has('wait') && values['wait'] === undefined)
+    throw new UserError(`cannot ${command}: --timeout is for --wait`, {
+      hint: `supervise ${COMMANDS[command].usage}`,
+    });
+  // What the environment says to other verbs is none of this one's business.
+  const given = (name: OptionName): string | boolean | undefined =>
+    own.get(flagOf(name)) === name ? (values[flagOf(name)] ?? (env[envName(name)] || undefined)) : undefined;
   return { command, words, main, options: readOptions(given), rest: [] };
 }
+
+/** An option as it is written, without its dashes. */
+export function flagOf(name: OptionName): string {
+  const spec: OptionSpec = OPTIONS[name];
+  return spec.flag ?? name;
+}
+
+/** The verb that a word most likely meant: a mistyped one, or what other programs call it. */
+export function verbNear(word: string): string | undefined {
+  if (Object.hasOwn(OTHER_WORDS, word)) return OTHER_WORDS[word];
+  return didYouMean(
+    word,
+    Object.keys(COMMANDS).filter((name) => name !== 'run'),
+  );
+}
+
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  start: 'up',
+  kill: 'signal',
+  list: 'status',
+  ls: 'status',
+  ps: 'status',
+  halt: 'stop',
+  shutdown: 'stop',
+  health: 'check',
+  history: 'events',
+};
 
 /** `SUPERVISE_STOP_TIMEOUT` for `stop-timeout`. */
 export function envName(option: string): string {
@@ -223,7 +320,7 @@ function readOptions(given: Given): Options {
     if (typeof value !== 'string') return undefined;
     const result = read(value);
     if (result !== undefined) return result;
-    throw new UserError(`cannot use --${name} (or ${envName(name)}): expected ${expected}, got "${value}"`);
+    throw badValue(name, expected, value);
   };
   const time = (name: OptionName, otherwise: string): Ms =>
     text(name, 'a time such as 5s', parseDuration) ?? parseDuration(otherwise) ?? 0;
@@ -237,7 +334,14 @@ function readOptions(given: Given): Options {
     enable: text('enable', 'names of services', parseNames) ?? [],
     watch: readSwitch('watch', given('watch')),
     source: text('source', 'file:PATH or consul:HOST:PORT', (value) => value),
-    wait: text('wait', 'two times such as 100ms:2s', parseWait),
+    wait: text('wait', 'two times such as 100ms:2s', (value) => (parseWait(value) ? value : undefined)),
+    waitUntil: text('wait-until', 'ready or down', (value) =>
+      value === 'ready' || value === 'down' ? value : undefined,
+    ),
+    for: text('for', 'ready, up or down', (value) => GOALS.find((goal) => goal === value)),
+    timeout: text('timeout', 'a time such as 5s', parseDuration),
+    follow: readSwitch('follow', given('follow')) ?? false,
+    statusWatch: readSwitch('status-watch', given('status-watch')) ?? false,
     socket: text('socket', 'a path', (value) => value),
     logFormat: text('log-format', 'text or json', (value) =>
       value === 'text' || value === 'json' ? value : undefined,
@@ -263,8 +367,12 @@ function parseFlags(argv: readonly string[]): {
     help: { type: 'boolean', short: 'h' },
     version: { type: 'boolean' },
   };
-  for (const [name, spec] of Object.entries(OPTIONS))
-    options[name] = { type: 'value' in spec ? 'string' : 'boolean' };
+  for (const [name, spec] of Object.entries(OPTIONS)) {
+    const flag = flagOf(name as OptionName);
+    const type = 'value' in spec ? 'string' : 'boolean';
+    // --watch of `run` and of `status`: of one flag's meanings all take a value, or none does.
+    options[flag] = { type };
+  }
   try {
     const { values, positionals } = parseArgs({
       args: [...argv],
@@ -289,15 +397,25 @@ function badFlag(error: unknown, known: readonly string[]): UserError {
   });
 }
 
+/** A mistyped verb would be taken for a directory, and what follows it for a mistake. */
+function checkVerb(command: CommandName, words: readonly string[], hasForeignFlag: boolean): void {
+  const [word = ''] = words;
+  if (command !== 'run' || word.includes('/') || (words.length < 2 && !hasForeignFlag)) return;
+  const near = verbNear(word);
+  if (near)
+    throw new UserError(`cannot run "${word}": no such verb (did you mean "${near}"?)`, {
+      hint: 'supervise --help',
+    });
+}
+
 function checkWords(
   command: CommandName,
   words: readonly string[],
   main: readonly string[] | undefined,
 ): void {
-  const { usage, words: range } = COMMANDS[command];
+  const { usage, words: range, expects = 'the name of a service' }: CommandSpec = COMMANDS[command];
   const hint = `supervise ${usage}`;
-  if (words.length < range[0])
-    throw new UserError(`cannot ${command}: expected the name of a service`, { hint });
+  if (words.length < range[0]) throw new UserError(`cannot ${command}: expected ${expects}`, { hint });
   if (words.length > range[1])
     throw new UserError(`cannot ${command}: unexpected "${words[range[1]]}"`, {
       hint: command === 'run' ? `${hint}\n  a main command goes behind --` : hint,
@@ -326,15 +444,15 @@ function parseNames(text: string): string[] {
   return text.split(/[\s,]+/).filter((name) => name !== '');
 }
 
-function parseWait(text: string): string | undefined {
-  const [min = '', max = min, ...more] = text.split(':');
-  const [least, most] = [parseDuration(min), parseDuration(max)];
-  return least !== undefined && most !== undefined && least <= most && more.length === 0 ? text : undefined;
-}
-
 function readSwitch(name: OptionName, value: string | boolean | undefined): boolean | undefined {
   if (typeof value !== 'string') return value;
   if (/^(1|true|yes|on)$/i.test(value)) return true;
   if (/^(0|false|no|off)$/i.test(value)) return false;
-  throw new UserError(`cannot use --${name} (or ${envName(name)}): expected 1 or 0, got "${value}"`);
+  throw badValue(name, '1 or 0', value);
+}
+
+function badValue(name: OptionName, expected: string, value: string): UserError {
+  return new UserError(
+    `cannot use --${flagOf(name)} (or ${envName(name)}): expected ${expected}, got "${value}"`,
+  );
 }

@@ -30,6 +30,8 @@ export class Gate {
   readonly #missing = new Map<string, readonly string[]>();
   #socket: Socket | undefined;
   source: SourceState | undefined;
+  /** Told of files whose content is new. The templater, another process, says so in its own log line. */
+  rendered: (service: string, destinations: readonly string[]) => void = () => {};
 
   constructor(log: Log, listener: GateListener) {
     this.#log = log;
@@ -104,6 +106,12 @@ export class Gate {
     this.#missing.delete(service);
     const before = this.#applied.get(service);
     this.#applied.set(service, new Map(files.map((file) => [file.dest, file.digest])));
+    const fresh = files.filter(({ dest, digest }) => before?.get(dest) !== digest);
+    if (fresh.length > 0)
+      this.rendered(
+        service,
+        fresh.map(({ dest }) => dest),
+      );
     const action = actionFor(before ?? new Map(), files);
     if (!before) this.#listener.opened(service, action);
     else if (action) this.#listener.changed(service, action);

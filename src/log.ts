@@ -22,6 +22,13 @@ export interface RootLog extends Log {
 }
 
 type Render = (level: Level, time: number, event: string, fields: Fields) => void;
+/** Takes what is worth remembering (src/events.ts). Must not throw. */
+export type Recorder = (
+  level: 'info' | 'warn' | 'error',
+  time: number,
+  event: string,
+  fields: Fields,
+) => void;
 
 /**
  * Our own log. Lines are held in memory until `ready()`, with the time at which they were said, so that pino is not
@@ -29,7 +36,13 @@ type Render = (level: Level, time: number, event: string, fields: Fields) => voi
  *
  * @param write takes whole lines, newline included; it must neither throw nor block (os/stderr.ts).
  */
-export function createLog(options: { format: Format; level: Level; write: (line: string) => void }): RootLog {
+export function createLog(options: {
+  format: Format;
+  level: Level;
+  write: (line: string) => void;
+  /** Gets every line from `info` on, whatever `level` lets through. */
+  record?: Recorder;
+}): RootLog {
   const least = LEVELS.indexOf(options.level);
   let held: Parameters<Render>[] = [];
   let render: Render = (...line) => held.push(line);
@@ -37,7 +50,12 @@ export function createLog(options: { format: Format; level: Level; write: (line:
   const at =
     (level: Level, own: Fields) =>
     (event: string, fields: Fields = {}): void => {
-      if (LEVELS.indexOf(level) >= least) render(level, Date.now(), event, { ...own, ...fields });
+      const isWanted = LEVELS.indexOf(level) >= least;
+      const isMemorable = level !== 'debug' && level !== 'silent' && options.record !== undefined;
+      if (!isWanted && !isMemorable) return;
+      const line = [Date.now(), event, { ...own, ...fields }] as const;
+      if (isMemorable) options.record?.(level, ...line);
+      if (isWanted) render(level, ...line);
     };
   const make = (own: Fields): Log => ({
     debug: at('debug', own),
@@ -70,19 +88,27 @@ async function jsonRender(write: (line: string) => void): Promise<Render> {
 }
 
 function textRender(write: (line: string) => void): Render {
-  return (level, time, event, { service, hint, ...fields }) => {
-    const clock = new Date(time).toISOString().slice(11, 23);
-    const subject = service === undefined ? '' : `${text(service)}: `;
-    const values = Object.entries(fields).flatMap(([name, value]) => {
-      if (value === undefined) return [];
-      if (name.endsWith('Ms') && typeof value === 'number')
-        return [`${name.slice(0, -2)}=${formatDuration(value)}`];
-      return [`${name}=${text(value)}`];
-    });
-    const tail = hint === undefined ? '' : `\n  hint: ${String(hint)}`;
-    const mark = level === 'info' ? '' : `${level}: `;
-    write(`${clock} supervise: ${mark}${subject}${[event, ...values].join(' ')}${tail}\n`);
-  };
+  return (...line) => write(textLine(...line));
+}
+
+/** A line as people read it, newline included; its hint, if there is one, is a line of its own. */
+export function textLine(
+  level: Level,
+  time: number,
+  event: string,
+  { service, hint, ...fields }: Fields,
+): string {
+  const clock = new Date(time).toISOString().slice(11, 23);
+  const subject = service === undefined ? '' : `${text(service)}: `;
+  const values = Object.entries(fields).flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    if (name.endsWith('Ms') && typeof value === 'number')
+      return [`${name.slice(0, -2)}=${formatDuration(value)}`];
+    return [`${name}=${text(value)}`];
+  });
+  const tail = hint === undefined ? '' : `\n  hint: ${String(hint)}`;
+  const mark = level === 'info' ? '' : `${level}: `;
+  return `${clock} supervise: ${mark}${subject}${[event, ...values].join(' ')}${tail}\n`;
 }
 
 /** A value on a text line: bare when it is one word, quoted otherwise, so that lines can be cut at blanks. */

@@ -34,13 +34,25 @@ async function main(argv: string[]): Promise<number> {
     }
     case 'help': {
       const { help } = await import('./commands/help.ts');
-      print(help(invocation.words[0]));
+      print(await help(invocation.words[0]));
       return EXIT.yes;
     }
     case 'version': {
       const { VERSION } = await import('./version.ts');
       print(`supervise ${VERSION}\n`);
       return EXIT.yes;
+    }
+    case 'status': {
+      const { status } = await import('./commands/status.ts');
+      return status(invocation, print);
+    }
+    case 'events': {
+      const { events } = await import('./commands/events.ts');
+      return events(invocation, print);
+    }
+    case 'completion': {
+      const { completion } = await import('./commands/completion.ts');
+      return completion(invocation.words[0] ?? '', print);
     }
     default: {
       const { control } = await import('./commands/control.ts');
@@ -49,18 +61,22 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-/** All of it, whoever reads it how slowly; process.exit would cut off what a stream still holds. */
-function print(text: string): void {
+/**
+ * All of it, whoever reads it how slowly; process.exit would cut off what a stream still holds.
+ * @returns whether somebody reads it
+ */
+function print(text: string): boolean {
   let rest = Buffer.from(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(1, rest));
     } catch (error) {
       // EAGAIN: somebody made the pipe non-blocking, and its reader is slow. Anything else: nobody reads.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return false;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
   }
+  return true;
 }
 
 const self = realpathSync(process.argv[1] ?? process.execPath);

@@ -51,6 +51,8 @@ export class ServiceRunner {
   service: Service = newService(now());
   /** Wall-clock time of the last change of state, for people. */
   changedAt = Date.now();
+  /** The same of the last end of `run`. */
+  diedAt = Date.now();
   /** Settings; a new one takes effect at the next start or stop. */
   config: ServiceConfig;
   readonly log: Log;
@@ -119,6 +121,7 @@ export class ServiceRunner {
     this.service = next;
     if (next !== before) {
       if (next.is !== before.is) this.changedAt = Date.now();
+      if (next.death !== before.death) this.diedAt = Date.now();
       this.#announce(before, next);
       this.#alarm.arm(next.deadline);
       if (next.is !== before.is || next.pid !== before.pid) this.#probes.follow(next.is, this.config);

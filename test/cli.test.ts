@@ -32,6 +32,11 @@ const DEFAULTS: Options = {
   watch: undefined,
   source: undefined,
   wait: undefined,
+  waitUntil: undefined,
+  for: undefined,
+  timeout: undefined,
+  follow: false,
+  statusWatch: false,
   socket: undefined,
   logFormat: undefined,
   logLevel: 'info',
@@ -323,8 +328,8 @@ describe('the number of words', () => {
 });
 
 describe('help', () => {
-  test('shows each option of run with its variable and its default, and each verb', () => {
-    const text = help(undefined);
+  test('shows each option of run with its variable and its default, and each verb', async () => {
+    const text = await help(undefined);
     for (const name of COMMANDS.run.options) {
       const line = text.split('\n').find((candidate) => candidate.includes(`--${name}`));
       assert.ok(line?.includes(envName(name)) && line.includes(OPTIONS[name].default), name);
@@ -332,9 +337,9 @@ describe('help', () => {
     for (const { usage } of Object.values(COMMANDS)) assert.ok(text.includes(`supervise ${usage}`), usage);
   });
 
-  test('has a page for each verb, and says what is near', () => {
-    for (const name of Object.keys(COMMANDS)) assert.match(help(name), /^supervise /);
-    assert.throws(
+  test('has a page for each verb, and says what is near', async () => {
+    for (const name of Object.keys(COMMANDS)) assert.match(await help(name), /^supervise /);
+    await assert.rejects(
       () => help('statsu'),
       /cannot help with "statsu": no such topic \(did you mean "status"\?\)/,
     );

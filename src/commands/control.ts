@@ -1,71 +1,50 @@
 import type { Invocation } from '../cli.ts';
 import { ask } from '../control/client.ts';
-import type { Rescanned, ServiceStatus, Status, Verb } from '../control/protocol.ts';
-import { formatDuration } from '../core/duration.ts';
-import { EXIT } from '../errors.ts';
+import { type Ordered, type Request, type Rescanned, readSignal, type Verb } from '../control/protocol.ts';
+import { EXIT, UserError } from '../errors.ts';
 
-/** The verbs that ask a running supervisor. Prints what it answers; returns the exit code. */
-export async function control(
-  { command, words, options }: Invocation,
-  print: (text: string) => void,
-): Promise<number> {
-  const data = await ask({ do: command as Verb, services: words }, options.socket, command === 'stop');
-  if (command === 'status')
-    print(options.json ? `${JSON.stringify(data, null, 2)}\n` : statusText(data as Status));
-  if (command === 'rescan') print(rescanText(data as Rescanned));
-  if (command === 'check') {
+/** Prints to stdout. Returns whether somebody still reads it. */
+export type Print = (text: string) => boolean;
+
+/** The verbs that tell a running supervisor to do something, or wait for it. Returns the exit code. */
+export async function control({ command, words, options }: Invocation, print: Print): Promise<number> {
+  const verb = command as Verb;
+  const request: Omit<Request, 'v'> = { do: verb, services: words };
+  if (verb === 'signal') {
+    const [signal = '', ...services] = words;
+    readSignal(signal);
+    Object.assign(request, { signal, services });
+  }
+  const until = verb === 'wait' ? options.for : options.waitUntil;
+  if (verb === 'wait' && until === undefined)
+    throw new UserError('cannot wait: expected --for ready, --for up or --for down', {
+      hint: 'supervise wait web --for ready --timeout 30s',
+    });
+  if (until !== undefined) request.until = until;
+  if (until !== undefined && options.timeout !== undefined) request.timeoutMs = options.timeout;
+
+  // Of an order that is waited for, what it waits for itself is told at once.
+  let isTold = false;
+  const tell = (data: unknown): boolean => {
+    isTold = true;
+    return print(orderedText(data as Ordered | null));
+  };
+  const data = await ask(request, options.socket, tell);
+  if (verb === 'rescan') print(rescanText(data as Rescanned));
+  else if (verb === 'check') {
     const unwell = data as string[];
     for (const line of unwell) print(`${line}\n`);
     return unwell.length === 0 ? EXIT.yes : EXIT.no;
-  }
+  } else if (!isTold) print(orderedText(data as Ordered | null));
   return EXIT.yes;
 }
 
-/** The table of `supervise status`. */
-export function statusText(status: Status, now: number = Date.now()): string {
-  const rows = status.services.map((service) => [
-    service.name,
-    service.is,
-    service.wanted,
-    formatDuration(Math.max(0, now - Date.parse(service.since))),
-    service.pid === null ? '-' : String(service.pid),
-    String(service.crashes),
-    notes(service, now),
-  ]);
-  const table = [['SERVICE', 'IS', 'WANTED', 'SINCE', 'PID', 'CRASHES', ''], ...rows];
-  const widths = (table[0] ?? []).map((_, i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
-  const lines = table.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  if (status.stopping) lines.push('the tree is stopping');
-  if (status.source?.awaySince) {
-    const away = formatDuration(now - Date.parse(status.source.awaySince));
-    lines.push(
-      `${status.source.name} has been away for ${away} (${status.source.cause ?? 'no answer'}): files stay as they are`,
-    );
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-function notes(service: ServiceStatus, now: number): string {
-  const { lastDeath: death } = service;
-  return [
-    service.problem,
-    service.complaint,
-    service.waitsFor.length > 0 ? `waits for ${service.waitsFor.join(', ')}` : undefined,
-    service.heldBack.length > 0 ? `config held back: ${service.heldBack.join(', ')}` : undefined,
-    service.nextStart === null
-      ? undefined
-      : `starts in ${formatDuration(Math.max(0, Date.parse(service.nextStart) - now))}`,
-    death
-      ? `last end: ${death.reason ?? death.signal ?? `exit ${death.code}`} after ${formatDuration(death.ranMs)}`
-      : undefined,
-  ]
-    .filter((note) => note)
-    .join('; ');
+/** Nothing where all is done; else who waits, and for what. */
+function orderedText(ordered: Ordered | null): string {
+  return (ordered?.services ?? [])
+    .filter(({ waitsFor }) => waitsFor.length > 0)
+    .map(({ name, waitsFor }) => `${name} waits for ${waitsFor.join(', ')}\n`)
+    .join('');
 }
 
 /** `changed: app (run at the next start, timeout-kill at once)` */

@@ -3,7 +3,7 @@ import { SETTINGS } from '../core/servicedir.ts';
 import { didYouMean, UserError } from '../errors.ts';
 
 /** `supervise help [topic]`. Returns the text. */
-export function help(topic: string | undefined): string {
+export async function help(topic: string | undefined): Promise<string> {
   if (topic === undefined) return overview();
   if (Object.hasOwn(COMMANDS, topic)) return commandHelp(topic as CommandName);
   const page = TOPICS[topic];

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
-import { COMMANDS, type Invocation } from '../cli.ts';
+import { type Invocation, verbNear } from '../cli.ts';
 import { signalName } from '../core/signals.ts';
-import { describe, didYouMean, EXIT, UserError } from '../errors.ts';
+import { describe, EXIT, UserError } from '../errors.ts';
+import { Events } from '../events.ts';
 import { Hooks } from '../hooks.ts';
 import { createLog, type RootLog } from '../log.ts';
 import { EXEC_VERBS } from '../os/exec.ts';
@@ -43,10 +44,12 @@ export async function run(
 ): Promise<number> {
   const scandir = chooseScandir(words[0], main !== undefined);
   const sink = stderrSink(2, native && ((fd) => native.writable(fd) !== 0));
+  const events = new Events();
   const log = createLog({
     format: options.logFormat ?? (isatty(2) ? 'text' : 'json'),
     level: options.logLevel,
     write: sink.write,
+    record: (...line) => events.record(...line),
   });
   const terminal = main && native ? foregroundGroup() : undefined;
   if (terminal !== undefined) for (const signal of [SIGTTIN, SIGTTOU]) native?.ignore(signal);
@@ -71,6 +74,8 @@ export async function run(
     log,
     hooks,
   });
+  tree.gate.rendered = (service, files) =>
+    events.record('info', Date.now(), 'rendered', { service, files: files.join(', ') });
   const ended = Promise.withResolvers<number>();
   const reaper: Reaper | undefined = native && adoptOrphans(native, log, () => shutdown.reaped());
   if (!native)
@@ -88,8 +93,12 @@ export async function run(
     done: ended.resolve,
   });
   hooks.ended = () => shutdown.reaped();
+  let control: Control | undefined;
   tree.listener = {
-    changed: (member, before) => shutdown.changed(member, before),
+    changed(member, before) {
+      shutdown.changed(member, before);
+      control?.changed();
+    },
     over(why, name, death) {
       // The terminal is ours again, or our own last lines would stop us.
       if (why === 'command' && terminal !== undefined) native?.foreground(0, terminal);
@@ -127,8 +136,8 @@ export async function run(
     });
   });
 
-  const control =
-    scandir === undefined ? undefined : await openControl(tree, scandir, shutdown, options.socket, log);
+  if (scandir !== undefined)
+    control = await openControl(tree, scandir, events, () => shutdown.begin('stop'), options.socket, log);
   // Signal listeners and children that are gone keep no event loop alive; a tree whose services are all down goes on.
   const alive = setInterval(() => {}, 0x7fff_ffff);
   try {
@@ -149,7 +158,7 @@ export async function run(
 
 function chooseScandir(named: string | undefined, hasCommand: boolean): string | undefined {
   if (named !== undefined && !named.includes('/') && !existsSync(named)) {
-    const near = didYouMean(named, Object.keys(COMMANDS));
+    const near = verbNear(named);
     if (near)
       throw new UserError(
         `cannot run "${named}": no such directory, and no such verb (did you mean "${near}"?)`,
@@ -227,19 +236,33 @@ function rescanTree(tree: Tree, log: RootLog): void {
   }
 }
 
+/** What the run command needs of the control socket, which is loaded when there is one. */
+interface Control {
+  /** Something about the services is other than it was. */
+  changed(): void;
+  close(): void;
+}
+
 async function openControl(
   tree: Tree,
   scandir: string,
-  shutdown: Shutdown,
+  events: Events,
+  stop: () => void,
   socket: string | undefined,
   log: RootLog,
-): Promise<{ close(): void } | undefined> {
+): Promise<Control | undefined> {
   const { openControl } = await import('../control/server.ts');
-  const { controlHandler } = await import('../control/handler.ts');
-  return openControl(
-    socket,
-    controlHandler(tree, scandir, () => shutdown.begin('stop')),
-    log,
+  const { Controller } = await import('../control/controller.ts');
+  const controller = new Controller({ tree, scandir, events, stop });
+  const opened = await openControl(socket, (request) => controller.handle(request), log);
+  return (
+    opened && {
+      changed: () => controller.changed(),
+      close() {
+        controller.close();
+        opened.close();
+      },
+    }
   );
 }
 

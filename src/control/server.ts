@@ -4,19 +4,48 @@ import { dirname } from 'node:path';
 import { causeOf, describe, EXIT, errno, UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { LONGEST_SOCKET_PATH, makePrivateDir, removeDir, socketCandidates } from '../os/runtime-dir.ts';
-import { MOST_REQUEST_BYTES, parseRequest, type Reply, type Request, refuse } from './protocol.ts';
+import {
+  agree,
+  MOST_REQUEST_BYTES,
+  more,
+  parseRequest,
+  type Reply,
+  type Request,
+  refuse,
+} from './protocol.ts';
 
 /** Who sends nothing whole for this long is told so and cut off. */
 const REQUEST_MS = 10_000;
 const MOST_CONNECTIONS = 64;
+/** Those that wait and those that follow leave room for a `status`. */
+const MOST_EXCHANGES = 48;
+/** What a follower has not read yet. Beyond it, it is told that it is too slow, and let go: nobody waits for a reader. */
+const MOST_UNREAD_BYTES = 1_048_576;
 
 export interface ControlSocket {
   path: string;
-  /** Stops listening and takes the socket away. */
+  /** Stops listening, ends what still goes on with a last line, and takes the socket away. */
   close(): void;
 }
 
-export type Handler = (request: Request) => Reply;
+/** The other end of a request that is not answered at once. */
+export interface Client {
+  /** One more line, and others may follow. A reader that is far too slow is cut off, with a last line that says so. */
+  send(data: unknown): void;
+  /** The same for what grows old: `get` is asked when the reader has taken what went before, and once for many calls. */
+  sendLatest(get: () => unknown): void;
+  /** The last line. */
+  end(reply: Reply): void;
+}
+
+/**
+ * What goes on after the request: gets the client and answers with what is to be done when the exchange is over, however
+ * that comes: by `end`, by the client's going away, or with the tree, where the last line is `ok`.
+ */
+export type Exchange = (client: Client) => () => void;
+
+/** May throw a UserError, which is the refusal. */
+export type Handler = (request: Request) => Reply | Exchange;
 
 /**
  * Opens the control socket, mode 0600.
@@ -64,7 +93,8 @@ async function listen(
     });
   // Nobody answers, so what may lie there is of one that died. A file that is no socket is not ours to take away.
   removeStale(path);
-  const server = createServer((socket) => serve(socket, handle, log));
+  const open = new Set<Client>();
+  const server = createServer((socket) => serve(socket, handle, open, log));
   server.maxConnections = MOST_CONNECTIONS;
   await bind(server, path);
   server.on('error', (error) => log.warn('lost the control socket', { cause: causeOf(error) }));
@@ -72,6 +102,7 @@ async function listen(
     path,
     close() {
       server.close();
+      for (const client of open) client.end(agree(null));
       if (made) removeDir(directory);
     },
   };
@@ -121,18 +152,22 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function serve(socket: Socket, handle: Handler, log: Log): void {
+function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): void {
   let text = '';
-  const reply = (answer: Reply, last = true): void => {
-    clearTimeout(timer);
-    socket.removeAllListeners('data');
-    socket.resume();
-    socket.write(`${JSON.stringify(answer)}\n`);
-    if (!last) return;
+  const write = (answer: Reply): boolean => socket.write(`${JSON.stringify(answer)}\n`);
+  const reply = (answer: Reply): void => {
+    stopReading();
+    write(answer);
     socket.end();
     // A client that takes no answer must not stay either.
     const cut = setTimeout(() => socket.destroy(), REQUEST_MS);
     socket.on('close', () => clearTimeout(cut));
+  };
+  const stopReading = (): void => {
+    clearTimeout(timer);
+    socket.removeAllListeners('data');
+    // What else it says is nothing to us, but its end is.
+    socket.resume();
   };
   const timer = setTimeout(() => reply(refuse('cannot read the request: it never ended')), REQUEST_MS);
   socket.setEncoding('utf8');
@@ -149,15 +184,63 @@ function serve(socket: Socket, handle: Handler, log: Log): void {
     }
     const request = parseRequest(text.slice(0, end));
     if (typeof request === 'string') return reply(refuse(`cannot read the request: ${request}`));
-    const answer = answerTo(request, handle, log);
-    // Who ordered the stop waits for our end, which closes the connection.
-    reply(answer, !(request.do === 'stop' && answer.ok));
+    const answer = guard(request, log, () => handle(request));
+    if (typeof answer !== 'function') return reply(answer);
+    if (open.size >= MOST_EXCHANGES)
+      return reply(
+        refuse(`cannot ${request.do}: ${MOST_EXCHANGES} others wait or follow already`, EXIT.system),
+      );
+    stopReading();
+    begin(request, answer);
   });
+
+  const begin = (request: Request, exchange: Exchange): void => {
+    let isOver = false;
+    let over = (): void => {};
+    let latest: (() => unknown) | undefined;
+    const finish = (): void => {
+      if (isOver) return;
+      isOver = true;
+      open.delete(client);
+      over();
+    };
+    const client: Client = {
+      send(data) {
+        if (isOver) return;
+        write(more(data));
+        if (socket.writableLength > MOST_UNREAD_BYTES)
+          client.end(refuse(`cannot ${request.do}: you read too slowly, and were cut off here`, EXIT.system));
+      },
+      sendLatest(get) {
+        if (isOver) return;
+        if (socket.writableNeedDrain) latest = get;
+        else write(more(get()));
+      },
+      end(last) {
+        if (isOver) return;
+        finish();
+        reply(last);
+      },
+    };
+    open.add(client);
+    socket.on('drain', () => {
+      const get = latest;
+      latest = undefined;
+      if (get) client.sendLatest(get);
+    });
+    socket.on('end', finish);
+    socket.on('close', finish);
+    const begun = guard(request, log, () => exchange(client));
+    if (typeof begun !== 'function') client.end(begun);
+    else if (isOver) begun();
+    else over = begun;
+  };
 }
 
-function answerTo(request: Request, handle: Handler, log: Log): Reply {
+/** A mistake of ours in a request is told to whoever asked, and to the log. */
+function guard<T>(request: Request, log: Log, work: () => T): T | Reply {
   try {
-    return handle(request);
+    return work();
   } catch (error) {
     if (error instanceof UserError) return refuse(error.message, error.exitCode, error.hint);
     log.error('mishandled a request', { do: request.do, error: describe(error) });

@@ -15,6 +15,21 @@ export function parseDuration(text: string): Ms | undefined {
   return ms <= 0x7fff_ffff ? ms : undefined;
 }
 
+/** How long changes are gathered: `min` after the last one, but no longer than `max` after the first. */
+export interface Wait {
+  min: Ms;
+  max: Ms;
+}
+
+/** Reads `100ms:2s`; the second time is four times the first where it is left out, as with consul-template. */
+export function parseWait(text: string): Wait | undefined {
+  const [least = '', most, ...more] = text.split(':');
+  const min = parseDuration(least);
+  const max = most === undefined ? (min ?? 0) * 4 : parseDuration(most);
+  if (min === undefined || max === undefined || max < min || more.length > 0) return undefined;
+  return { min, max };
+}
+
 /** A time as people read it: `850ms`, `3.0s`, `4m10s`, `2h05m`, `3d04h`. */
 export function formatDuration(ms: Ms): string {
   if (Math.round(ms) < 1000) return `${Math.round(ms)}ms`;

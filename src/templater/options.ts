@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util';
-import { parseDuration } from '../core/duration.ts';
+import { parseWait, type Wait } from '../core/duration.ts';
 import { didYouMean, UserError } from '../errors.ts';
 import { type Format, LEVELS, type Level } from '../log.ts';
-import type { Wait } from './schedule.ts';
 
 /** What `supervise template` was asked to do. */
 export interface Options {
@@ -75,15 +74,6 @@ export function parseOptions(
     logLevel:
       LEVELS.find((each) => each === level) ?? refuse('--log-level', `one of ${LEVELS.join(', ')}`, level),
   };
-}
-
-/** Reads `100ms:2s`; the second time is four times the first where it is left out, as with consul-template. */
-export function parseWait(text: string): Wait | undefined {
-  const [least = '', most, ...more] = text.split(':');
-  const min = parseDuration(least);
-  const max = most === undefined ? (min ?? 0) * 4 : parseDuration(most);
-  if (min === undefined || max === undefined || max < min || more.length > 0) return undefined;
-  return { min, max };
 }
 
 function readFlags(args: string[]): ReturnType<typeof parseArgs<{ options: typeof FLAGS }>>['values'] {

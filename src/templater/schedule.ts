@@ -1,10 +1,4 @@
-import type { Ms } from '../core/duration.ts';
-
-/** How long changes are gathered: `min` after the last one, but no longer than `max` after the first. */
-export interface Wait {
-  min: Ms;
-  max: Ms;
-}
+import type { Ms, Wait } from '../core/duration.ts';
 
 /** When changes that came between `first` and `last` are due. */
 export function dueAt(first: Ms, last: Ms, { min, max }: Wait): Ms {

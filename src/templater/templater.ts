@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Wait } from '../core/duration.ts';
 import type { Report } from '../core/link.ts';
 import { causeOf, EXIT } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -6,7 +7,7 @@ import { createBoard } from './board.ts';
 import type { Environment } from './helpers/helper.ts';
 import { fail, type Job, lacks, mend, newJob } from './job.ts';
 import { placeAll } from './place.ts';
-import { createSchedule, type Wait } from './schedule.ts';
+import { createSchedule } from './schedule.ts';
 import type { Source } from './source/source.ts';
 import { createSubscriptions } from './subscriptions.ts';
 import { isTemplate, readTemplates } from './templates.ts';

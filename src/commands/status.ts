@@ -1,0 +1,146 @@
+import { isatty } from 'node:tty';
+import type { Invocation } from '../cli.ts';
+import { ask } from '../control/client.ts';
+import type { ServiceStatus, Status } from '../control/protocol.ts';
+import { deathName } from '../control/state.ts';
+import { formatDuration } from '../core/duration.ts';
+import { EXIT } from '../errors.ts';
+import { columns } from './columns.ts';
+import type { Print } from './control.ts';
+
+/** `supervise status`: a table, or all that is known of those named; `--watch` goes on. Returns the exit code. */
+export async function status(invocation: Invocation, print: Print): Promise<number> {
+  const { words, options } = invocation;
+  if (options.statusWatch) return watch(invocation, print);
+  const data = (await ask({ do: 'status', services: words }, options.socket)) as Status;
+  if (options.json) print(`${JSON.stringify(data, null, 2)}\n`);
+  else print(words.length === 0 ? statusText(data) : detailsText(data));
+  return EXIT.yes;
+}
+
+/** One table after the other, or, on a terminal, one in the place of the other, whose times go on. */
+async function watch({ words, options }: Invocation, print: Print): Promise<number> {
+  const screen = !options.json && isatty(1) ? process.stdout : undefined;
+  let last: Status | undefined;
+  const show = (): boolean => {
+    if (!last) return true;
+    if (options.json) return print(`${JSON.stringify(last)}\n`);
+    const text = statusText(last);
+    return print(screen ? inPlace(text, screen) : `${text}\n`);
+  };
+  const refresh = screen && setInterval(show, 1000);
+  screen?.on('resize', show);
+  try {
+    await ask({ do: 'status', services: words, follow: true }, options.socket, (data) => {
+      // What is asked for is asked again with each change; the last line of all is without a table.
+      last = data as Status;
+      return show();
+    });
+    return EXIT.yes;
+  } finally {
+    clearInterval(refresh);
+  }
+}
+
+const HOME = '\x1b[H';
+const CLEAR_LINE = '\x1b[K';
+const CLEAR_BELOW = '\x1b[J';
+
+/** Over what stood there before, and no more than fits: a line that wraps would shift all below it. */
+function inPlace(text: string, { columns: width, rows }: { columns: number; rows: number }): string {
+  const lines = text.trimEnd().split('\n');
+  const shown =
+    lines.length < rows ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more`];
+  return `${HOME}${shown.map((line) => `${line.slice(0, width)}${CLEAR_LINE}\n`).join('')}${CLEAR_BELOW}`;
+}
+
+/** The table of `supervise status`. */
+export function statusText(status: Status, now: number = Date.now()): string {
+  const rows = status.services.map((service) => [
+    service.name,
+    service.is,
+    service.wanted,
+    ago(service.since, now),
+    service.pid === null ? '-' : String(service.pid),
+    String(service.crashes),
+    notes(service, now),
+  ]);
+  const lines = columns([['SERVICE', 'IS', 'WANTED', 'SINCE', 'PID', 'CRASHES', ''], ...rows]);
+  return `${[...lines, ...treeLines(status, now)].join('\n')}\n`;
+}
+
+/** All that is known of each service, and why it is as it is. */
+export function detailsText(status: Status, now: number = Date.now()): string {
+  const parts = status.services.map((service) => [service.name, ...details(service, now)].join('\n'));
+  return `${[...parts, ...treeLines(status, now)].join('\n\n')}\n`;
+}
+
+function details(service: ServiceStatus, now: number): string[] {
+  const { lastDeath: death, crashes, nextStart, problem, hint, path } = service;
+  const settings = Object.entries(service.settings).map(([file, value]) => `${file} ${value}`);
+  const rows: [string, string | undefined][] = [
+    ['is', `${service.is}, since ${service.since} (${ago(service.since, now)})`],
+    ['wanted', service.wanted],
+    ['pid', service.pid === null ? undefined : String(service.pid)],
+    ['problem', problem ?? undefined],
+    ['hint', hint ?? undefined],
+    ['waits for', listed(service.waitsFor)],
+    ['complaint', service.complaint ?? undefined],
+    ['config held back', listed(service.heldBack)],
+    ['crashes', crashes === 0 ? undefined : `${crashes} in a row`],
+    [
+      'last end',
+      death
+        ? `${deathName(death)} after ${formatDuration(death.ranMs)}, at ${death.at} (${ago(death.at, now)} ago)`
+        : undefined,
+    ],
+    ['next start', nextStart === null ? undefined : `in ${left(nextStart, now)}`],
+    ['directory', path ?? undefined],
+    ['settings', settings.length > 0 ? settings.join(', ') : undefined],
+  ];
+  return columns(
+    rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    '  ',
+  );
+}
+
+/** What concerns the whole tree. */
+function treeLines(status: Status, now: number): string[] {
+  const lines: string[] = [];
+  if (status.stopping) lines.push('the tree is stopping');
+  if (status.source?.awaySince) {
+    const { name, awaySince, cause } = status.source;
+    lines.push(
+      `${name} has been away for ${ago(awaySince, now)} (${cause ?? 'no answer'}): files stay as they are`,
+    );
+  }
+  return lines;
+}
+
+function notes(service: ServiceStatus, now: number): string {
+  const { lastDeath: death, nextStart } = service;
+  const waitsFor = listed(service.waitsFor);
+  const heldBack = listed(service.heldBack);
+  return [
+    service.problem,
+    service.complaint,
+    waitsFor && `waits for ${waitsFor}`,
+    heldBack && `config held back: ${heldBack}`,
+    nextStart === null ? undefined : `starts in ${left(nextStart, now)}`,
+    death ? `last end: ${deathName(death)} after ${formatDuration(death.ranMs)}` : undefined,
+  ]
+    .filter((note) => note)
+    .join('; ');
+}
+
+function listed(words: readonly string[]): string | undefined {
+  return words.length > 0 ? words.join(', ') : undefined;
+}
+
+function ago(time: string, now: number): string {
+  return formatDuration(Math.max(0, now - Date.parse(time)));
+}
+
+function left(time: string, now: number): string {
+  return formatDuration(Math.max(0, Date.parse(time) - now));
+}
