@@ -85,6 +85,8 @@ export type OptionName = keyof typeof OPTIONS;
 export interface CommandSpec {
   usage: string;
   help: string;
+  /** More lines for its own page. */
+  more?: readonly string[];
   options: readonly OptionName[];
   /** Least and greatest number of words after the verb. */
   words: readonly [number, number];
@@ -99,6 +101,16 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
 const MANY = Number.POSITIVE_INFINITY;
+
+const WAITING = [
+  'Exit 0 when it is told, or with --wait when it is so; 1 as soon as that cannot happen by itself, with the reason;',
+  '99 when --timeout is over, with what it still waits for.',
+];
+
+const STARTING = [
+  'Reads the service’s directory again. What has to wait is told to start, says what it waits for, and exits 0.',
+  'The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for its end.',
+];
 
 export const COMMANDS = {
   run: {
@@ -124,14 +136,19 @@ export const COMMANDS = {
   status: {
     usage: 'status [service…] [--json] [--watch]',
     help: 'what is wanted, what is, and why: all as a table, or everything about one',
+    more: [
+      'IS: down, starting, up (not ready yet), ready, stopping, finishing (its finish runs), backoff (until its next start),',
+      'failed (for good), done (a oneshot). WANTED: up, once, down. CRASHES: in a row.',
+      '--watch tells again at each change; --json is documented in: supervise help protocol.',
+    ],
     options: ['json', 'status-watch', 'socket'],
     words: [0, MANY],
     takes: ['service'],
   },
-  up: order('up', 'start, now or as soon as what it waits for is ready'),
+  up: order('up', 'start, now or as soon as what it waits for is ready', ...STARTING),
   down: order('down', 'stop, and do not start again; what depends on it stays up'),
-  once: order('once', 'start, and do not start again when it ends'),
-  restart: order('restart', 'stop and start'),
+  once: order('once', 'start, and do not start again when it ends', ...STARTING),
+  restart: order('restart', 'stop and start', ...STARTING),
   reload: order('reload', 'send the reload-signal (SIGHUP)'),
   signal: {
     usage: 'signal <SIG> <service…>',
@@ -144,6 +161,10 @@ export const COMMANDS = {
   wait: {
     usage: 'wait <service…> --for ready|up|down [--timeout T]',
     help: 'wait until all of them are; exit 1 as soon as it cannot happen by itself',
+    more: [
+      'up: executed, ready or not. ready: or done, for a oneshot. down: over or failed, and not to be started again.',
+      ...WAITING.slice(1),
+    ],
     options: ['for', 'timeout', 'socket'],
     words: [1, MANY],
     takes: ['service'],
@@ -158,6 +179,10 @@ export const COMMANDS = {
   events: {
     usage: 'events [service…] [--follow] [--json]',
     help: 'what happened, newest last',
+    more: [
+      'The last 1000 lines of our log from info on, whatever --log-level shows of it, and what the templater rendered.',
+      '--follow goes on until the tree ends (exit 0). --json: one object a line, documented in: supervise help protocol.',
+    ],
     options: ['follow', 'json', 'socket'],
     words: [0, MANY],
     takes: ['service'],
@@ -193,7 +218,7 @@ export const COMMANDS = {
   version: { usage: '--version', help: 'print the version', options: [], words: [0, 0] },
   help: {
     usage: 'help [topic]',
-    help: 'this text, or one topic: a verb, servicedir, hooks, signals, exit-codes, environment, templates, control',
+    help: 'this text, or more of one verb or topic',
     options: [],
     words: [0, 1],
     takes: ['topic'],
@@ -201,10 +226,11 @@ export const COMMANDS = {
 } as const satisfies Record<string, CommandSpec>;
 export type CommandName = keyof typeof COMMANDS;
 
-function order(verb: string, help: string) {
+function order(verb: string, help: string, ...more: string[]) {
   return {
     usage: `${verb} <service…> [--wait ready|down] [--timeout T]`,
     help,
+    more: [...more, ...WAITING],
     options: ['wait-until', 'timeout', 'socket'],
     words: [1, MANY],
     takes: ['service'],

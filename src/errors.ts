@@ -7,6 +7,15 @@ export const EXIT = {
   system: 111,
 } as const;
 
+/** What each means, of a verb that asks or tells a running tree. */
+export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
+  yes: 'yes, or done',
+  no: 'no: not well, not running, failed for good, or what was waited for cannot happen by itself',
+  timedOut: 'timed out: --timeout, or a supervisor that gives no answer',
+  usage: 'wrong usage: no such verb, option, service or signal, or a refused configuration',
+  system: 'the system refused: no supervisor there, or no permission to ask it',
+};
+
 /**
  * An error meant for a person: the message says what could not be done and why, in the form
  * `cannot <verb> <object>: <cause>`; the hint, when there is one, says how to mend it.

@@ -11,6 +11,17 @@ export const CATCHABLE = [
   ...['SIGALRM', 'SIGVTALRM', 'SIGURG', 'SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ'],
 ] as const satisfies readonly NodeJS.Signals[];
 
+/** What they do to a tree, for `supervise help signals`. */
+export const SIGNALS: Readonly<Record<string, string>> = {
+  'SIGTERM, SIGINT': 'stop the tree; the second one at once: what still runs is killed',
+  SIGHUP: 'read the services directory again (rescan); from a terminal that is gone: stop the tree',
+  others: 'passed to the main command, else to the essential service, else nothing',
+  'SIGKILL, SIGSTOP': 'cannot be caught; where supervise is not PID 1, its services are left running',
+};
+
+/** The others. */
+export const PASSED_ON: readonly string[] = CATCHABLE.slice(3);
+
 /**
  * Takes all signals that can be taken, so that none ends us by its default. To listen to SIGUSR1 also keeps Node from
  * opening its debugger at it. Stops that came while we were being loaded are taken at once.

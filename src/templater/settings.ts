@@ -21,7 +21,14 @@ export interface SettingsContext {
   env: Readonly<Record<string, string | undefined>>;
 }
 
-const NAMES = ['dest', 'mode', 'owner', 'on-change'];
+/** Setting → what it means, for `supervise help templates`. */
+export const TEMPLATE_SETTINGS: Readonly<Record<string, string>> = {
+  dest: 'the file to write; relative to the service directory; ${NAME} and ${NAME:-default} are variables',
+  mode: 'octal, such as 0640; as the file has it, else 0644',
+  owner: 'user, user:group or :group; as the file has it, else ours',
+  'on-change': 'restart (the default), reload or none: what the service is told when the content changes',
+};
+const NAMES = Object.keys(TEMPLATE_SETTINGS);
 /** What the full templater will know; refused until then, because to pass over it would do harm. */
 const NOT_YET = ['check'];
 const SAMPLE = '{{!--\ndest: /etc/app.conf\n--}}';

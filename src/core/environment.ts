@@ -1,0 +1,20 @@
+/** What is read from the environment beside the options' own variables; `supervise help environment` is drawn from it. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  SUPERVISE_SCANDIR: 'the services directory, where none is named',
+  SUPERVISE_RUNTIME_DIR: 'where the control socket is: supervise help control',
+  XDG_RUNTIME_DIR: 'the same, where the first places will not do',
+  TMPDIR: 'the temp directory, the last of those places',
+  CONSUL_HTTP_ADDR: 'Consul: host:port, http(s)://… or unix://…',
+  CONSUL: 'the same, host:port',
+  CONSUL_HTTP_TOKEN: 'its ACL token',
+  CONSUL_HTTP_TOKEN_FILE: 'a file with it, read again when it changes',
+  CONSUL_HTTP_AUTH: 'user:password, for basic authentication',
+  CONSUL_HTTP_SSL: 'true: https',
+  CONSUL_HTTP_SSL_VERIFY: 'false: whoever it is',
+  CONSUL_TLS_SERVER_NAME: 'the name in its certificate',
+  CONSUL_CACERT: 'a file of certificates to trust',
+  CONSUL_CLIENT_CERT: 'our certificate',
+  CONSUL_CLIENT_KEY: 'and its key',
+  CONSUL_NAMESPACE: 'where nothing else is said',
+  CONSUL_PARTITION: 'where nothing else is said',
+};
