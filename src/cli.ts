@@ -139,7 +139,7 @@ export const COMMANDS = {
     more: [
       'IS: down, starting, up (not ready yet), ready, stopping, finishing (its finish runs), backoff (until its next start),',
       'failed (for good), done (a oneshot). WANTED: up, once, down. CRASHES: in a row.',
-      '--watch tells again at each change; --json is documented in: supervise help protocol.',
+      'With --watch it is told again at each change. --json is documented in: supervise help protocol.',
     ],
     options: ['json', 'status-watch', 'socket'],
     words: [0, MANY],
@@ -181,7 +181,7 @@ export const COMMANDS = {
     help: 'what happened, newest last',
     more: [
       'The last 1000 lines of our log from info on, whatever --log-level shows of it, and what the templater rendered.',
-      '--follow goes on until the tree ends (exit 0). --json: one object a line, documented in: supervise help protocol.',
+      'With --follow it goes on until the tree ends (exit 0). --json: one object a line, documented in: supervise help protocol.',
     ],
     options: ['follow', 'json', 'socket'],
     words: [0, MANY],

@@ -159,7 +159,7 @@ export class Tree {
     );
     hooks.directory = raw.hooks;
     for (const each of found) {
-      const { config, problem, stamps } = each;
+      const { config, problem } = each;
       const member = this.members.get(config.name);
       if (!member) {
         result.added.push(config.name);
@@ -168,18 +168,9 @@ export class Tree {
         continue;
       }
       const mended = member.problem !== undefined && !problem;
-      const broken = problem !== undefined && problem.message !== member.problem?.message;
-      const differs = JSON.stringify(config) !== JSON.stringify(member.runner.config);
-      if (broken) this.#complain(config.name, problem);
-      const files = changedFiles(member.stamps, stamps);
-      if (files.length > 0) result.files[config.name] = this.#tellChanges(member, files);
-      if (mended || broken || differs || files.length > 0) result.changed.push(config.name);
-      member.problem = problem;
-      member.stamps = stamps;
-      // The order is what was checked above, whatever else is wrong with it.
-      member.runner.config = problem
-        ? { ...member.runner.config, dependencies: config.dependencies }
-        : config;
+      const { isNew, files } = this.#renew(member, each);
+      if (files.length > 0) result.files[config.name] = files;
+      if (isNew) result.changed.push(config.name);
       if ((mended || member.removed) && !config.down) member.asked = 'up';
       member.removed = false;
     }
@@ -202,13 +193,40 @@ export class Tree {
     return result;
   }
 
+  /**
+   * Reads a service's directory again, ahead of an order to start it: whoever has mended it expects that to count. What it
+   * depends on is checked, and its templates are left as they were; those are a rescan's.
+   * @throws UserError when it cannot be started so; a service that runs is left alone then
+   */
+  refresh(name: string): void {
+    const member = this.find(name);
+    const { scandir } = this.#options;
+    const { config } = member.runner;
+    if (scandir !== undefined && config.path !== undefined && !this.stopping) {
+      const found = this.#read(readScandir(scandir)).find((each) => each.config.name === name);
+      if (!found)
+        throw new UserError(`cannot start "${name}": its directory is gone`, { hint: 'supervise rescan' });
+      const { dependencies } = found.config;
+      checkOrder(
+        new Map(
+          [...this.members].map(([other, { runner }]) => [
+            other,
+            other === name ? dependencies : runner.config.dependencies,
+          ]),
+        ),
+      );
+      const { hasTemplates } = config;
+      const { isNew } = this.#renew(member, { ...found, config: { ...found.config, hasTemplates } });
+      if (isNew) this.#log.info('rescanned', { changed: name });
+      this.#relate();
+    }
+    if (member.problem) throw toUserError(member.problem);
+  }
+
   /** Starts a service, now or as soon as what it depends on is ready. */
   up(name: string, once = false): void {
     const member = this.find(name);
-    if (member.problem) {
-      const { message, hint = 'mend it' } = member.problem;
-      throw new UserError(message, { hint: `${hint}; then: supervise rescan` });
-    }
+    if (member.problem) throw toUserError(member.problem);
     if (this.stopping)
       throw new UserError(`cannot start "${name}": the tree is stopping`, { exitCode: EXIT.no });
     member.asked = once ? 'once' : 'up';
@@ -360,6 +378,25 @@ export class Tree {
     this.members.set(config.name, member);
     if (problem && !this.#isDisabled(config)) this.#complain(config.name, problem);
     return member;
+  }
+
+  /** Takes over what a service's directory now says. `files`: those that changed, and when each takes effect. */
+  #renew(
+    member: Member,
+    { config, problem, stamps }: Found,
+  ): { isNew: boolean; files: Rescanned['files'][string] } {
+    const { runner } = member;
+    const mended = member.problem !== undefined && !problem;
+    const broken = problem !== undefined && problem.message !== member.problem?.message;
+    const differs = JSON.stringify(config) !== JSON.stringify(runner.config);
+    if (broken) this.#complain(config.name, problem);
+    const changed = changedFiles(member.stamps, stamps);
+    const files = changed.length > 0 ? this.#tellChanges(member, changed) : [];
+    member.problem = problem;
+    member.stamps = stamps;
+    // The order is what was checked, whatever else is wrong with it.
+    runner.config = problem ? { ...runner.config, dependencies: config.dependencies } : config;
+    return { isNew: mended || broken || differs || files.length > 0, files };
   }
 
   #complain(service: string, { message, hint }: Problem): void {

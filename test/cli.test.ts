@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { COMMANDS, envName, type Invocation, OPTIONS, type Options, parseCommandLine } from '../src/cli.ts';
+import {
+  COMMANDS,
+  type CommandSpec,
+  envName,
+  flagOf,
+  type Invocation,
+  OPTIONS,
+  type Options,
+  parseCommandLine,
+} from '../src/cli.ts';
 import { help } from '../src/commands/help.ts';
 import { UserError } from '../src/errors.ts';
 
@@ -87,16 +96,32 @@ const VALUES: [keyof typeof OPTIONS, string, Partial<Options>][] = [
   ['log-level', 'silent', { logLevel: 'silent' }],
   ['log-level', 'debug', { logLevel: 'debug' }],
   ['json', '1', { json: true }],
+  ['wait-until', 'ready', { waitUntil: 'ready' }],
+  ['wait-until', 'down', { waitUntil: 'down' }],
+  ['for', 'up', { for: 'up' }],
+  ['timeout', '5s', { timeout: 5000 }],
+  ['follow', '1', { follow: true }],
+  ['status-watch', '1', { statusWatch: true }],
 ];
+/** A verb that takes the option, where `run` does not. */
+const VERB_OF: Partial<Record<keyof typeof OPTIONS, string>> = {
+  json: 'status',
+  'wait-until': 'up web',
+  for: 'wait web',
+  timeout: 'wait web',
+  follow: 'events',
+  'status-watch': 'status',
+};
 
 describe('an option', () => {
   for (const [name, value, options] of VALUES) {
     const isSwitch = !('value' in OPTIONS[name]);
-    const verb = name === 'json' ? 'status ' : '';
+    const verb = VERB_OF[name] ? `${VERB_OF[name]} ` : '';
+    const flag = `--${flagOf(name)}`;
     test(`--${name} ${value}, as a flag and in the environment`, () => {
-      const flags = isSwitch ? [`--${name}`] : [`--${name} ${value}`, `--${name}=${value}`];
-      for (const flag of flags)
-        assert.deepEqual(parse(`${verb}${flag}`).options, { ...DEFAULTS, ...options });
+      const flags = isSwitch ? [flag] : [`${flag} ${value}`, `${flag}=${value}`];
+      for (const written of flags)
+        assert.deepEqual(parse(`${verb}${written}`).options, { ...DEFAULTS, ...options });
       assert.deepEqual(parse(verb.trim(), { [envName(name)]: value }).options, { ...DEFAULTS, ...options });
     });
   }
@@ -110,6 +135,17 @@ describe('an option', () => {
   test('its variable', () => {
     assert.equal(envName('stop-timeout'), 'SUPERVISE_STOP_TIMEOUT');
     assert.equal(envName('watch'), 'SUPERVISE_WATCH');
+  });
+
+  test('a flag that means one thing to one verb and another to the next has a variable for each', () => {
+    const env = { SUPERVISE_WAIT: '1s:2s', SUPERVISE_WATCH: '1' };
+    assert.deepEqual(parse('up web', env).options, DEFAULTS);
+    assert.deepEqual(parse('status', env).options, DEFAULTS);
+    assert.deepEqual(
+      parse('', { SUPERVISE_WAIT_UNTIL: 'ready', SUPERVISE_STATUS_WATCH: '1' }).options,
+      DEFAULTS,
+    );
+    assert.equal(parse('--wait 1s:2s').options.wait, '1s:2s');
   });
 
   test('the flag wins over the environment, of two flags the later', () => {
@@ -164,14 +200,19 @@ describe('a value that is none', () => {
     ],
     ['wait', 'two times such as 100ms:2s', ['soon', '2s:1s', '1s:2s:3s', ':', '1s:']],
     ['log-format', 'text or json', ['xml', 'JSON']],
+    ['wait-until', 'ready or down', ['up', 'READY', '1s:2s']],
+    ['for', 'ready, up or down', ['done', 'Ready']],
+    ['timeout', time, ['soon', '-1s', '99999h']],
     ['log-level', 'debug, info, warn, error, silent', ['trace', 'INFO', 'warning']],
   ];
   for (const [name, expected, values] of rows)
     for (const value of values)
       test(`--${name} ${JSON.stringify(value)}`, () => {
-        const message = `cannot use --${name} (or ${envName(name)}): expected ${expected}, got "${value}"`;
-        assert.equal(refusal([`--${name}=${value}`]).message, message);
-        if (value !== '') assert.equal(refusal([], { [envName(name)]: value }).message, message);
+        const flag = `--${flagOf(name)}`;
+        const message = `cannot use ${flag} (or ${envName(name)}): expected ${expected}, got "${value}"`;
+        const verb = VERB_OF[name]?.split(' ') ?? [];
+        assert.equal(refusal([...verb, `${flag}=${value}`]).message, message);
+        if (value !== '') assert.equal(refusal(verb, { [envName(name)]: value }).message, message);
       });
 
   test('a switch in the environment: named, with what was expected', () => {
@@ -254,7 +295,7 @@ describe('behind --', () => {
   test('with another verb', () => {
     assert.deepEqual(refusal(['up', 'web', '--', 'sh']), {
       message: 'cannot up: it takes no command behind --',
-      hint: 'supervise up <service…>',
+      hint: 'supervise up <service…> [--wait ready|down] [--timeout T]',
     });
   });
 });
@@ -262,7 +303,7 @@ describe('behind --', () => {
 describe('the first word', () => {
   test('a verb is that verb, anything else the scandir', () => {
     for (const verb of Object.keys(COMMANDS).filter((name) => name !== 'run' && name !== 'template')) {
-      const words = COMMANDS[verb as keyof typeof COMMANDS].words[0] > 0 ? ' web' : '';
+      const words = ' web'.repeat(COMMANDS[verb as keyof typeof COMMANDS].words[0]);
       assert.equal(parse(`${verb}${words}`).command, verb);
     }
     for (const word of [
@@ -304,10 +345,32 @@ describe('the first word', () => {
 
 describe('the number of words', () => {
   const rows: [string, string, string][] = [
-    ['up', 'cannot up: expected the name of a service', 'supervise up <service…>'],
-    ['down', 'cannot down: expected the name of a service', 'supervise down <service…>'],
-    ['restart', 'cannot restart: expected the name of a service', 'supervise restart <service…>'],
-    ['reload', 'cannot reload: expected the name of a service', 'supervise reload <service…>'],
+    [
+      'up',
+      'cannot up: expected the name of a service',
+      'supervise up <service…> [--wait ready|down] [--timeout T]',
+    ],
+    [
+      'down',
+      'cannot down: expected the name of a service',
+      'supervise down <service…> [--wait ready|down] [--timeout T]',
+    ],
+    [
+      'restart',
+      'cannot restart: expected the name of a service',
+      'supervise restart <service…> [--wait ready|down] [--timeout T]',
+    ],
+    [
+      'reload',
+      'cannot reload: expected the name of a service',
+      'supervise reload <service…> [--wait ready|down] [--timeout T]',
+    ],
+    [
+      'signal TERM',
+      'cannot signal: expected a signal and the name of a service',
+      'supervise signal <SIG> <service…>',
+    ],
+    ['completion', 'cannot completion: expected bash, zsh or fish', 'supervise completion bash|zsh|fish'],
     ['rescan now', 'cannot rescan: unexpected "now"', 'supervise rescan'],
     ['stop web', 'cannot stop: unexpected "web"', 'supervise stop'],
     ['help a b', 'cannot help: unexpected "b"', 'supervise help [topic]'],
@@ -320,6 +383,26 @@ describe('the number of words', () => {
   for (const [argv, message, hint] of rows)
     test(argv, () => assert.deepEqual(refusal(argv.split(' ')), { message, hint }));
 
+  const verbs: [string, string, string][] = [
+    ['restrat web', 'restrat', 'restart'],
+    ['statsu --json', 'statsu', 'status'],
+    ['start web', 'start', 'up'],
+    ['ps --json', 'ps', 'status'],
+    ['event --follow', 'event', 'events'],
+  ];
+  for (const [argv, word, verb] of verbs)
+    test(`${argv}: a verb that is none, though more follows`, () =>
+      assert.deepEqual(refusal(argv.split(' ')), {
+        message: `cannot run "${word}": no such verb (did you mean "${verb}"?)`,
+        hint: 'supervise --help',
+      }));
+
+  test('--timeout without --wait would wait for nothing', () =>
+    assert.deepEqual(refusal(['up', 'web', '--timeout', '5s']), {
+      message: 'cannot up: --timeout is for --wait',
+      hint: 'supervise up <service…> [--wait ready|down] [--timeout T]',
+    }));
+
   test('as many services as you like', () => {
     assert.equal(parse('up a b c d').words.length, 4);
     assert.deepEqual(parse('status').words, []);
@@ -331,10 +414,23 @@ describe('help', () => {
   test('shows each option of run with its variable and its default, and each verb', async () => {
     const text = await help(undefined);
     for (const name of COMMANDS.run.options) {
-      const line = text.split('\n').find((candidate) => candidate.includes(`--${name}`));
+      const line = text.split('\n').find((candidate) => candidate.startsWith(`  --${flagOf(name)}`));
       assert.ok(line?.includes(envName(name)) && line.includes(OPTIONS[name].default), name);
     }
     for (const { usage } of Object.values(COMMANDS)) assert.ok(text.includes(`supervise ${usage}`), usage);
+  });
+
+  test('the page of each verb shows each of its options, with its variable and its default', async () => {
+    for (const [name, spec] of Object.entries(COMMANDS) as [string, CommandSpec][]) {
+      const text = await help(name);
+      for (const option of spec.options) {
+        const line = text.split('\n').find((candidate) => candidate.startsWith(`  --${flagOf(option)}`));
+        assert.ok(
+          line?.includes(envName(option)) && line.includes(OPTIONS[option].default),
+          `${name}: ${option}`,
+        );
+      }
+    }
   });
 
   test('has a page for each verb, and says what is near', async () => {

@@ -83,7 +83,9 @@ export class Controller {
     const { tree } = this.#options;
     const members = named(tree, verb, services);
     if (until !== undefined && !GOALS_OF[verb].includes(until))
-      throw new UserError(`cannot ${verb}: nothing to wait for until ${until}`);
+      throw new UserError(`cannot ${verb}: it never makes a service ${until}`);
+    if (verb === 'up' || verb === 'once' || verb === 'restart')
+      for (const { runner } of members) tree.refresh(runner.name);
     const ends = new Map(members.map(({ runner }) => [runner.name, runner.service.death]));
     this.#carryOut(verb, members, request.signal);
     // What was asked for and waits is no change of any service.

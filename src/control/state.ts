@@ -1,6 +1,6 @@
 import { formatDuration } from '../core/duration.ts';
 import { isForgiven } from '../core/lifecycle.ts';
-import { bareConfig, type ServiceConfig } from '../core/servicedir.ts';
+import { bareConfig, SETTINGS, type ServiceConfig } from '../core/servicedir.ts';
 import { signalName } from '../core/signals.ts';
 import { now } from '../os/clock.ts';
 import type { Member, Tree } from '../tree.ts';
@@ -108,24 +108,15 @@ export function membersOf(tree: Tree, names: readonly string[]): Member[] {
   return names.length > 0 ? names.map((name) => tree.find(name)) : [...tree.members.values()];
 }
 
-/** No settings, but what else the service's directory makes of it. */
-const NO_SETTINGS: readonly string[] = [
-  'name',
-  'path',
-  'command',
-  'dependencies',
-  'hasTemplates',
-  'hasFinish',
-  'notifies',
-];
 const DEFAULTS = new Map<string, unknown>(Object.entries(bareConfig('-', ['-'])));
 
 /** The settings that are not the default, by the files that set them, in words. */
 function settingsOf(config: ServiceConfig): Record<string, string> {
   const settings: Record<string, string> = {};
   for (const [key, value] of Object.entries(config)) {
-    if (NO_SETTINGS.includes(key) || JSON.stringify(value) === JSON.stringify(DEFAULTS.get(key))) continue;
-    settings[key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)] = inWords(key, value);
+    const file = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    const isDefault = JSON.stringify(value) === JSON.stringify(DEFAULTS.get(key));
+    if (Object.hasOwn(SETTINGS, file) && !isDefault) settings[file] = inWords(key, value);
   }
   return settings;
 }
