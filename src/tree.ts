@@ -277,15 +277,22 @@ export class Tree {
   waitsFor(member: Member): string[] {
     if (!member.asked) return [];
     const { name, config } = member.runner;
-    const needed = config.dependencies.flatMap((other) => {
-      const { runner, problem } = this.members.get(other) ?? {};
-      if (!runner || isUp(runner.service)) return [];
-      // Somebody says that it is not run here: it is somewhere else, or done without.
-      if (this.#isDisabled(runner.config) && runner.service.want === 'down') return [];
+    const needed = this.dependenciesOf(member).map(({ runner, problem }) => {
       const why = problem ? 'refused' : (runner.complaint ?? runner.service.is);
-      return [`${other} (${why})`];
+      return `${runner.name} (${why})`;
     });
     return config.hasTemplates && !this.gate.isOpen(name) ? [...needed, ...this.gate.missing(name)] : needed;
+  }
+
+  /** The services that keep it from starting. */
+  dependenciesOf(member: Member): Member[] {
+    return member.runner.config.dependencies.flatMap((name) => {
+      const other = this.members.get(name);
+      if (!other || isUp(other.runner.service)) return [];
+      const { config, service } = other.runner;
+      // Somebody says that it is not run here: it is somewhere else, or done without.
+      return this.#isDisabled(config) && service.want === 'down' ? [] : [other];
+    });
   }
 
   /** Whoever gets a signal that is not for the tree: the main command, else the essential service. */

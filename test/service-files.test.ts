@@ -37,7 +37,7 @@ describe('a oneshot', () => {
     assert.equal(failed['hint'], 'mend it, then: supervise up migrate');
     const died = await tree.event('died', 'migrate');
     assert.deepEqual([died['code'], died['next']], [3, 'failed']);
-    assert.match(tree.control('status', 'app').stdout, /waits for migrate \(failed\)/);
+    assert.match(tree.control('status', 'app').stdout, /waits for +migrate \(failed\)/);
     assert.equal(tree.control('check').code, 1);
     writeFileSync(join(tree.directory, 'fixed'), '');
     tree.control('up', 'migrate');
@@ -97,7 +97,7 @@ describe('check', () => {
     });
     await until('asked twice', () => tree.lines('asked').length >= 2);
     assert.deepEqual(tree.lines('asked').slice(0, 2), ['db', 'db']);
-    assert.match(tree.control('status', 'app').stdout, /waits for db \(check: exit 1\)/);
+    assert.match(tree.control('status', 'app').stdout, /waits for +db \(check: exit 1\)/);
     assert.equal(tree.eventsOf('started', 'app').length, 0);
     writeFileSync(join(tree.directory, 'ready'), '');
     await tree.event('ready', 'db');

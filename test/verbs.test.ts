@@ -286,7 +286,7 @@ test('up and restart read the directory again: what was mended counts, what was 
   chmodSync(join(tree.scandir, 'app/run'), 0o755);
   assert.equal(tree.control('up', 'app', '--wait', 'ready').code, 0);
   assert.match(tree.control('status', 'app').stdout, /^ {2}settings {3}timeout-kill 7\.0s$/m);
-  assert.deepEqual((await tree.event('rescanned'))['changed'], ['app']);
+  assert.deepEqual((await tree.event('rescanned'))['changed'], 'app');
   // A running service is not taken down for a directory on which it could not come up again.
   writeFiles(tree.scandir, { 'web/timeout-kill': 'soon' });
   const broken = tree.control('restart', 'web');

@@ -3,7 +3,7 @@ import { envName, OPTIONS, type OptionName } from '../cli.ts';
 import { protocolSchema } from '../control/schema.ts';
 import { VARIABLES } from '../core/environment.ts';
 import { HOOKS } from '../core/hook-docs.ts';
-import { SETTINGS } from '../core/servicedir.ts';
+import { SERVICE_FILES } from '../core/servicedir.ts';
 import { EXIT, EXIT_MEANINGS } from '../errors.ts';
 import { socketCandidates } from '../os/runtime-dir.ts';
 import { PASSED_ON, SIGNALS } from '../os/signals.ts';
@@ -23,8 +23,13 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
       '',
       ...columns(
         [
-          ['FILE', 'DEFAULT', ''],
-          ...Object.entries(SETTINGS).map(([name, { expected }]) => [name, '', expected]),
+          ['FILE', 'DEFAULT', 'A CHANGE COUNTS', ''],
+          ...Object.entries(SERVICE_FILES).map(([name, file]) => [
+            name,
+            file.default,
+            file.takes,
+            plain(file.help),
+          ]),
         ],
         '  ',
       ),
@@ -162,6 +167,11 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
     text: () => [JSON.stringify(protocolSchema(), null, 2)],
   },
 };
+
+/** Without the marks of the README's table. */
+function plain(text: string): string {
+  return text.replaceAll(/[`*]/g, '');
+}
 
 /** As the code looks for them, with names in the place of values. */
 function socketPlaces(): string[] {

@@ -93,6 +93,7 @@ export const DEFINITIONS = {
   }),
   service: object('One service.', {
     name: text('that of its directory; (command) is the main command'),
+    type: { enum: ['longrun', 'oneshot'] },
     is: {
       enum: ['down', 'starting', 'up', 'ready', 'stopping', 'finishing', 'backoff', 'failed', 'done'],
       description: 'up: not ready yet; finishing: its finish runs; done: a oneshot that succeeded',
@@ -116,6 +117,7 @@ export const DEFINITIONS = {
     },
     nextStart: { type: ['string', 'null'], description: 'when its backoff ends: ISO 8601' },
     waitsFor: texts('what its start waits for, in words'),
+    complaint: textOrNull('how its check or its health was answered last, where that was no yes'),
     heldBack: texts('why its config is older than its templates and the source, in words'),
     problem: textOrNull('why it cannot be started, as its directory was last read'),
     hint: textOrNull('how to mend that'),
@@ -149,6 +151,17 @@ export const DEFINITIONS = {
     added: texts('names'),
     removed: texts('names'),
     changed: texts('names'),
+    files: {
+      type: 'object',
+      description: 'of each that goes on and has changed files: which, and when they take effect',
+      additionalProperties: {
+        type: 'array',
+        items: object('', {
+          file: text('in its directory'),
+          takes: { enum: ['at once', 'at the next start'] },
+        }),
+      },
+    },
   }),
   unwell: texts('The data of check: what is not as it should be, in words; none: all is well.'),
 } as const satisfies Record<string, Schema>;

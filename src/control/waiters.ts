@@ -117,10 +117,7 @@ export class Waiters {
         if (is === 'failed' || (want === 'down' && is !== 'done')) return next;
         continue;
       }
-      for (const other of runner.config.dependencies) {
-        const dependency = this.#tree.members.get(other);
-        if (dependency && dependency.runner.service.is !== 'ready') todo.push(dependency);
-      }
+      todo.push(...this.#tree.dependenciesOf(next));
     }
     return undefined;
   }
