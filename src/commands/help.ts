@@ -9,7 +9,7 @@ import {
   type OptionSpec,
 } from '../cli.ts';
 import { didYouMean, UserError } from '../errors.ts';
-import { columns } from './columns.ts';
+import { columns, WIDE } from './columns.ts';
 import { TOPICS } from './reference.ts';
 
 /** `supervise help [topic]`: a topic is a verb, or a page of the reference. Returns the text. */
@@ -35,7 +35,7 @@ function overview(): string {
   return [
     'supervise keeps the processes of one container alive, and their config in step with Consul.',
     '',
-    ...columns(commands, '  '),
+    ...columns(commands, WIDE),
     '',
     'The services directory: the one named, else $SUPERVISE_SCANDIR, else ./services.d, else /etc/services.d.',
     'Times are milliseconds, or a number with a unit: 500ms, 5s, 1m.',
@@ -47,7 +47,7 @@ function overview(): string {
     '',
     ...columns(
       Object.entries(TOPICS).map(([name, { about }]) => [name, about]),
-      '  ',
+      WIDE,
     ),
     '',
   ].join('\n');
@@ -72,5 +72,5 @@ function optionTable(names: readonly OptionName[]): string[] {
     const shown = spec.value === undefined ? `--${flag}, --no-${flag}` : `--${flag} ${spec.value}`;
     return [shown, envName(name), spec.default, spec.help];
   });
-  return columns([['OPTION', 'ENVIRONMENT', 'DEFAULT', ''], ...rows], '  ');
+  return columns([['OPTION', 'ENVIRONMENT', 'DEFAULT', ''], ...rows], WIDE);
 }

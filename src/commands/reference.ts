@@ -7,7 +7,7 @@ import { SERVICE_FILES } from '../core/servicedir.ts';
 import { EXIT, EXIT_MEANINGS } from '../errors.ts';
 import { socketCandidates } from '../os/runtime-dir.ts';
 import { PASSED_ON, SIGNALS } from '../os/signals.ts';
-import { columns } from './columns.ts';
+import { columns, folded, WIDE } from './columns.ts';
 
 interface Topic {
   /** A line of the overview. */
@@ -31,7 +31,7 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
             plain(file.help),
           ]),
         ],
-        '  ',
+        WIDE,
       ),
       '',
       'One setting is one small file. up, once and restart read the directory of their service again, rescan all of them.',
@@ -45,14 +45,14 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
       'slow (--hook-timeout) or fails is one warning, and delays no restart.',
       ...Object.entries(HOOKS).flatMap(([name, { when, args, env }]) => [
         '',
-        `${name}: ${when}`,
+        ...folded(`${name}: ${when}`),
         '',
         ...columns(
           [
             ...args.map((meaning, i) => [`$${i + 1}`, meaning]),
             ...Object.entries(env).map(([variable, meaning]) => [variable, meaning]),
           ],
-          '  ',
+          WIDE,
         ),
       ]),
     ],
@@ -62,10 +62,10 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
     text: () => [
       ...columns(
         [['SIGNAL', ''], ...Object.entries(SIGNALS).map(([names, meaning]) => [names, meaning])],
-        '  ',
+        WIDE,
       ),
       '',
-      `Others: ${PASSED_ON.join(', ')}.`,
+      ...folded(`Others: ${PASSED_ON.join(', ')}.`),
       '',
       'A hook of the signal’s name runs instead (supervise help hooks); --rewrite TERM:QUIT takes one for another.',
       'To one service: supervise signal USR1 web, supervise reload web (its reload-signal).',
@@ -85,7 +85,7 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
           [String(EXIT.usage), 'refused at start: bad usage or configuration'],
           [String(EXIT.system), 'the system refused'],
         ],
-        '  ',
+        WIDE,
       ),
       '',
       'The finish hook’s non-zero code replaces these; --exit-map 143=0 changes one into another.',
@@ -97,7 +97,7 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
           String(EXIT[name as keyof typeof EXIT]),
           meaning,
         ]),
-        '  ',
+        WIDE,
       ),
     ],
   },
@@ -108,12 +108,12 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
       '',
       ...columns(
         (Object.keys(OPTIONS) as OptionName[]).map((name) => [envName(name), OPTIONS[name].help]),
-        '  ',
+        WIDE,
       ),
       '',
       'Others:',
       '',
-      ...columns(Object.entries(VARIABLES), '  '),
+      ...columns(Object.entries(VARIABLES), WIDE),
       '',
       'Services get our environment. Hooks get more: supervise help hooks.',
     ],
@@ -130,7 +130,7 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
         '  dest: /etc/app/config.json',
         '  --}}',
         '',
-        ...columns(Object.entries(TEMPLATE_SETTINGS), '  '),
+        ...columns(Object.entries(TEMPLATE_SETTINGS), WIDE),
         '',
         'Helpers, beside Handlebars’ own if, unless, each, with and lookup:',
         '',
@@ -139,7 +139,7 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
             helper.usage,
             'meaning' in helper ? String(helper.meaning) : '',
           ]),
-          '  ',
+          WIDE,
         ),
       ];
     },

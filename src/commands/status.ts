@@ -79,7 +79,7 @@ function details(service: ServiceStatus, now: number): string[] {
   const { lastDeath: death, crashes, nextStart, problem, hint, path } = service;
   const settings = Object.entries(service.settings).map(([file, value]) => `${file} ${value}`);
   const rows: [string, string | undefined][] = [
-    ['is', `${service.is}, since ${service.since} (${ago(service.since, now)})`],
+    ['is', `${service.is}, since ${service.since} (${ago(service.since, now)} ago)`],
     ['wanted', service.wanted],
     ['pid', service.pid === null ? undefined : String(service.pid)],
     ['problem', problem ?? undefined],
@@ -100,7 +100,7 @@ function details(service: ServiceStatus, now: number): string[] {
   ];
   return columns(
     rows.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-    '  ',
+    { indent: '  ' },
   );
 }
 
