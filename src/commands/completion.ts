@@ -110,7 +110,7 @@ function bash(): string {
   return `# bash completion for supervise: source <(supervise completion bash)
 _supervise() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  local verb='' flags='' valued='' first='' rest='' words='' count=0 i
+  local verb='' flags='' valued='' first='' rest='' words='' directories='' count=0 i
   COMPREPLY=()
   if (( COMP_CWORD > 1 )); then
     case \${COMP_WORDS[1]} in
@@ -133,14 +133,15 @@ ${values.join('\n')}
   fi
   if [[ -z $words ]]; then
     if [[ $current == -* ]]; then words=$flags
-    elif (( COMP_CWORD == 1 )); then words='${names.join(' ')}'
+    elif (( COMP_CWORD == 1 )); then words='${names.join(' ')}' directories=1
+    elif [[ -z $verb ]]; then directories=1
     elif (( count == 0 )); then words=$first
     else words=$rest
     fi
   fi
   [[ $words == @services ]] && words=$("\${COMP_WORDS[0]}" completion ${NAMES} 2>/dev/null)
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  [[ -z $verb && $current != -* ]] && COMPREPLY+=($(compgen -d -- "$current"))
+  [[ -n $directories ]] && COMPREPLY+=($(compgen -d -- "$current"))
 }
 complete -F _supervise supervise
 `;

@@ -20,7 +20,7 @@ const MOST_CONNECTIONS = 64;
 /** Those that wait and those that follow leave room for a `status`. */
 const MOST_EXCHANGES = 48;
 /** What a follower has not read yet. Beyond it, it is told that it is too slow, and let go: nobody waits for a reader. */
-const MOST_UNREAD_BYTES = 1_048_576;
+const MOST_UNREAD_BYTES = 262_144;
 
 export interface ControlSocket {
   path: string;
@@ -198,6 +198,8 @@ function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): vo
     let isOver = false;
     let over = (): void => {};
     let latest: (() => unknown) | undefined;
+    /** The first line is all that was, however long. */
+    let allowance: number | undefined;
     const finish = (): void => {
       if (isOver) return;
       isOver = true;
@@ -208,7 +210,8 @@ function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): vo
       send(data) {
         if (isOver) return;
         write(more(data));
-        if (socket.writableLength > MOST_UNREAD_BYTES)
+        allowance ??= MOST_UNREAD_BYTES + socket.writableLength;
+        if (socket.writableLength > allowance)
           client.end(refuse(`cannot ${request.do}: you read too slowly, and were cut off here`, EXIT.system));
       },
       sendLatest(get) {
