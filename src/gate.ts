@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type Action, actionFor, decodeReport, encode, MAX_LINE, type Report } from './core/link.ts';
-import type { Log } from './log.ts';
+import type { Fields, Log } from './log.ts';
 
 /** Where the templater's values come from, as it last said. */
 export type SourceState = Extract<Report, { type: 'source' }>;
@@ -30,8 +30,8 @@ export class Gate {
   readonly #missing = new Map<string, readonly string[]>();
   #socket: Socket | undefined;
   source: SourceState | undefined;
-  /** Told of files whose content is new. The templater, another process, says so in its own log line. */
-  rendered: (service: string, destinations: readonly string[]) => void = () => {};
+  /** What the templater, another process, has said in log lines of its own, and what is an event of the tree too. */
+  heard: (level: 'info' | 'warn', event: string, fields: Fields) => void = () => {};
 
   constructor(log: Log, listener: GateListener) {
     this.#log = log;
@@ -95,11 +95,19 @@ export class Gate {
   #take(line: string): boolean {
     const report = decodeReport(line);
     if (!report) return false;
-    if (report.type === 'source') this.source = report;
+    if (report.type === 'source') this.#hearOfSource(report);
     else if (!this.#listener.isKnown(report.service)) return true;
     else if (report.type === 'waiting') this.#missing.set(report.service, report.missing);
     else this.#rendered(report);
     return true;
+  }
+
+  #hearOfSource(report: SourceState): void {
+    const { name, awaySince, cause } = report;
+    const wasAway = typeof this.source?.awaySince === 'number';
+    this.source = report;
+    if (awaySince !== null && !wasAway) this.heard('warn', 'lost the source', { source: name, cause });
+    if (awaySince === null && wasAway) this.heard('info', 'reached the source', { source: name });
   }
 
   #rendered({ service, files }: Extract<Report, { type: 'rendered' }>): void {
@@ -108,10 +116,7 @@ export class Gate {
     this.#applied.set(service, new Map(files.map((file) => [file.dest, file.digest])));
     const fresh = files.filter(({ dest, digest }) => before?.get(dest) !== digest);
     if (fresh.length > 0)
-      this.rendered(
-        service,
-        fresh.map(({ dest }) => dest),
-      );
+      this.heard('info', 'rendered', { service, files: fresh.map(({ dest }) => dest).join(', ') });
     const action = actionFor(before ?? new Map(), files);
     if (!before) this.#listener.opened(service, action);
     else if (action) this.#listener.changed(service, action);

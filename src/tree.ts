@@ -18,6 +18,7 @@ import { Gate } from './gate.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
 import { Alarm, now } from './os/clock.ts';
+import { isDirectory } from './os/files.ts';
 import { type RawScandir, readScandir } from './os/scandir.ts';
 import { type RunOptions, ServiceRunner } from './service.ts';
 
@@ -263,8 +264,11 @@ export class Tree {
     const member = this.members.get(name);
     if (member) return member;
     const near = didYouMean(name, this.members.keys());
+    const { scandir } = this.#options;
+    const isNew = scandir !== undefined && /^[^./][^/]*$/.test(name) && isDirectory(`${scandir}/${name}`);
     throw new UserError(
-      `cannot find "${name.slice(0, MOST_NAME)}": no such service${near ? ` (did you mean "${near}"?)` : ''}`,
+      `cannot find "${name.slice(0, MOST_NAME)}": no such service${near && !isNew ? ` (did you mean "${near}"?)` : ''}`,
+      isNew ? { hint: 'its directory is new: supervise rescan' } : {},
     );
   }
 

@@ -1,7 +1,7 @@
 /** `supervise events` and `status --watch`: what happened, and what is, as it changes. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { EventRecord, Reply, Status } from '../src/control/protocol.ts';
@@ -86,6 +86,12 @@ test('events are our log lines, whatever --log-level lets through, and what was 
   has(null, 'rescanned', {});
   has('new', 'started', {});
   assert.ok(found.every(({ level }) => level !== ('debug' as string)));
+  rmSync(`${tree.scandir}/.supervise/kv.json`);
+  await until('the loss', () => tree.control('events').stdout.includes('warn: lost the source source='));
+  writeFiles(tree.scandir, { '.supervise/kv.json': '{"kv":{"a":"2"}}' });
+  await until('its return', () =>
+    tree.control('events').stdout.includes('supervise: reached the source source='),
+  );
 });
 
 test('events of some services, in the words of the log', async (t) => {
@@ -196,6 +202,25 @@ test('status --watch: a new table at each change, and none between', async (t) =
     .map((line) => (JSON.parse(line) as Status).services[0]?.is);
   assert.equal(states[0], 'ready');
   assert.equal(states.at(-1), 'down');
+});
+
+test('status --watch on a terminal: one table in its place, whose times go on', async (t) => {
+  const tree = startTree(t, { 'app/run': SLEEPER });
+  await tree.event('started', 'app');
+  const child = spawn('script', ['-qec', `exec '${NODE}' '${BUNDLE}' status --watch`, '/dev/null'], {
+    env: { PATH: process.env['PATH'], SUPERVISE_SOCKET: tree.socket, SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let screen = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (screen += text));
+  const code = new Promise((resolve) => child.once('close', resolve));
+  await until('three tables without a change', () => screen.split('\x1b[H').length > 3);
+  assert.match(screen, /app +ready +up/);
+  tree.control('down', 'app');
+  await until('the change', () => /app +down +down/.test(screen));
+  tree.control('stop');
+  assert.equal(await code, 0);
 });
 
 test('a follower whose reader is gone ends; one that goes away is forgotten', async (t) => {

@@ -1,10 +1,11 @@
 /** What each control verb does, says and exits with (SPEC §1). */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { execa } from 'execa';
-import { BUNDLE, NODE, type RunningTree, SLEEPER, startTree, until, writeFiles } from './tree.ts';
+import { BUNDLE, NODE, type RunningTree, SLEEPER, startTree, tempDir, until, writeFiles } from './tree.ts';
 
 /** Ready when its directory's parent has a file of this name. */
 const readyWhen = (name: string): string =>
@@ -300,6 +301,42 @@ test('up and restart read the directory again: what was mended counts, what was 
   writeFiles(tree.scandir, { 'new/run': SLEEPER, 'web/timeout-kill': '1s', 'web/dependencies.d/new': '' });
   assert.match(tree.control('restart', 'web').stderr, /"web" depends on "new", which is no service/);
   assert.equal(tree.eventsOf('started', 'new').length, 0);
+  assert.deepEqual(tree.control('up', 'new'), {
+    code: 100,
+    stdout: '',
+    stderr: 'supervise: cannot find "new": no such service\n  hint: its directory is new: supervise rescan\n',
+  });
+});
+
+test('a supervisor that we may not ask is another thing than none', async (t) => {
+  const tree = startTree(t, { 'app/run': SLEEPER });
+  await tree.event('started', 'app');
+  // Root may ask everybody; so somebody else asks, who must be able to read the program.
+  const isRoot = process.getuid?.() === 0;
+  const directory = tempDir(t);
+  chmodSync(directory, 0o755);
+  copyFileSync(BUNDLE, join(directory, 'supervise.cjs'));
+  copyFileSync(NODE, join(directory, 'node'));
+  chmodSync(join(directory, 'node'), 0o755);
+  if (!isRoot) chmodSync(tree.socket, 0);
+  const { status, stderr } = spawnSync(
+    join(directory, 'node'),
+    [join(directory, 'supervise.cjs'), 'status'],
+    {
+      env: { SUPERVISE_SOCKET: tree.socket },
+      cwd: '/',
+      encoding: 'utf8',
+      ...(isRoot ? { uid: 65_534, gid: 65_534 } : {}),
+    },
+  );
+  assert.deepEqual(
+    [status, stderr],
+    [
+      111,
+      `supervise: cannot ask the supervisor at ${tree.socket}: permission denied (EACCES)\n` +
+        `  hint: run this as its user (uid ${process.getuid?.()}), or as root\n`,
+    ],
+  );
 });
 
 test('check: why each is not as it should be', async (t) => {

@@ -78,8 +78,7 @@ export async function run(
     log,
     hooks,
   });
-  tree.gate.rendered = (service, files) =>
-    events.record('info', Date.now(), 'rendered', { service, files: files.join(', ') });
+  tree.gate.heard = (level, event, fields) => events.record(level, Date.now(), event, fields);
   const ended = Promise.withResolvers<number>();
   const reaper: Reaper | undefined = native && adoptOrphans(native, log, () => shutdown.reaped());
   if (!native)

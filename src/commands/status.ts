@@ -47,7 +47,10 @@ const CLEAR_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
 
 /** Over what stood there before, and no more than fits: a line that wraps would shift all below it. */
-function inPlace(text: string, { columns: width, rows }: { columns: number; rows: number }): string {
+function inPlace(text: string, size: { columns: number; rows: number }): string {
+  // A terminal that does not know its size says 0.
+  const width = size.columns || Number.POSITIVE_INFINITY;
+  const rows = size.rows || Number.POSITIVE_INFINITY;
   const lines = text.trimEnd().split('\n');
   const shown =
     lines.length < rows ? lines : [...lines.slice(0, rows - 2), `… ${lines.length - rows + 2} more`];
