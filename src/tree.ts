@@ -230,6 +230,13 @@ export class Tree {
     if (member.problem) throw toUserError(member.problem);
     if (this.stopping)
       throw new UserError(`cannot start "${name}": the tree is stopping`, { exitCode: EXIT.no });
+    const { service } = member.runner;
+    // Of one that runs or is done, only the wish changes, whatever has become of those that it waited for.
+    if (service.is === 'up' || isUp(service)) {
+      member.asked = undefined;
+      member.runner.send({ type: 'up', once });
+      return;
+    }
     member.asked = once ? 'once' : 'up';
     this.#advance(name);
   }

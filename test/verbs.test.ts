@@ -57,6 +57,31 @@ test('up: what has to wait says for what, and exits 0', async (t) => {
   assert.equal(tree.control('check', 'app').stdout, 'app: waits for db (backoff)\n');
 });
 
+test('up of what runs waits for nobody; a oneshot that is done runs again, and is waited for', async (t) => {
+  const tree = startTree(t, {
+    'db/run': '#!/bin/sh\n[ -e $OUT/broken ] && exit 3\necho >&3; exec sleep 1000\n',
+    'db/notification-fd': '3',
+    'db/restart-delay': '1h',
+    'app/run': SLEEPER,
+    'app/dependencies.d/db': '',
+    'job/run': '#!/bin/sh\nsleep 0.1; echo ran >>$OUT/ran\n',
+    'job/type': 'oneshot',
+    'job/dependencies.d/db': '',
+  });
+  await tree.event('done', 'job');
+  assert.equal(tree.control('restart', 'job', '--wait', 'ready').code, 0);
+  assert.equal(tree.lines('ran').length, 2);
+  writeFiles(tree.directory, { broken: '' });
+  tree.control('signal', 'KILL', 'db');
+  await tree.event('died', 'db');
+  tree.control('restart', 'db');
+  await tree.event('died', 'db', 2);
+  assert.deepEqual(tree.control('up', 'app', '--wait', 'ready'), { code: 0, stdout: '', stderr: '' });
+  assert.equal(tree.control('up', 'job', '--wait', 'ready').code, 0);
+  assert.equal(tree.lines('ran').length, 2, 'it is done');
+  assert.equal(tree.control('wait', 'job', '--for', 'down').code, 0, 'and over');
+});
+
 test('up --wait ready: 0 when it is ready, 99 with what it still waits for', async (t) => {
   const tree = startTree(t, {
     'db/run': readyWhen('go'),

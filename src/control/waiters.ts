@@ -84,9 +84,10 @@ export class Waiters {
     const { is, death } = member.runner.service;
     if (until === 'down') {
       if (ends) return death !== ends.get(name) && is !== 'finishing';
-      return member.runner.isSettled && !member.asked;
+      return (member.runner.isSettled || is === 'done') && !member.asked;
     }
-    return is === 'ready' || is === 'done' || (until === 'up' && is === 'up');
+    // One that is done and told to run again has yet to begin.
+    return is === 'ready' || (is === 'done' && !member.asked) || (until === 'up' && is === 'up');
   }
 
   /** Why it will not happen unless somebody does something about it; undefined as long as it may. */
