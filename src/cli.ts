@@ -194,12 +194,14 @@ export const COMMANDS = {
     help: 'read everything, complain about everything, start nothing',
     options: ['json', 'stop-timeout', 'source', 'disable', 'enable'],
     words: [0, 1],
+    takes: ['directory'],
   },
   init: {
     usage: 'init [dir]',
     help: 'write a small working services directory (./services.d)',
     options: [],
     words: [0, 1],
+    takes: ['directory'],
   },
   template: {
     usage: 'template --services DIR [options]',

@@ -67,6 +67,8 @@ describe('bash', () => {
     mkdirSync(join(cwd, 'restful'));
     assert.deepEqual(offers('supervise re', NOBODY, cwd), ['restart', 'reload', 'rescan', 'restful']);
     assert.deepEqual(offers('supervise ', NOBODY, cwd), [...VERBS, 'restful']);
+    assert.deepEqual(offers('supervise lint ', NOBODY, cwd), ['restful']);
+    assert.deepEqual(offers('supervise --no-watch re', NOBODY, cwd), ['restful']);
   });
 
   test('options of each verb, values that are words, topics, signals, shells', () => {

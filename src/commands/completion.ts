@@ -94,9 +94,11 @@ function bash(): string {
   const cases = verbs().map(({ name, flags, takes }) => {
     const all = flags.map(({ flag }) => flag).join(' ');
     const valued = flags.filter(({ takesValue }) => takesValue).map(({ flag }) => flag);
-    const kinds = takes.map((kind) => (kind === 'service' ? '@services' : wordsFor(kind).join(' ')));
+    const kinds = takes.map((kind) =>
+      kind === 'service' || kind === 'directory' ? `@${kind}` : wordsFor(kind).join(' '),
+    );
     // What can come once comes first only.
-    const rest = takes.at(-1) === 'service' ? '@services' : '';
+    const rest = takes.at(-1) === 'service' ? '@service' : '';
     return `    ${name || "''"}) flags='${all}' valued='${valued.join(' ')}' first='${kinds[0] ?? ''}' rest='${rest}' ;;`;
   });
   const values = verbs().flatMap(({ name, flags }) =>
@@ -134,12 +136,12 @@ ${values.join('\n')}
   if [[ -z $words ]]; then
     if [[ $current == -* ]]; then words=$flags
     elif (( COMP_CWORD == 1 )); then words='${names.join(' ')}' directories=1
-    elif [[ -z $verb ]]; then directories=1
     elif (( count == 0 )); then words=$first
     else words=$rest
     fi
   fi
-  [[ $words == @services ]] && words=$("\${COMP_WORDS[0]}" completion ${NAMES} 2>/dev/null)
+  [[ $words == @directory ]] && words='' directories=1
+  [[ $words == @service ]] && words=$("\${COMP_WORDS[0]}" completion ${NAMES} 2>/dev/null)
   COMPREPLY=($(compgen -W "$words" -- "$current"))
   [[ -n $directories ]] && COMPREPLY+=($(compgen -d -- "$current"))
 }
@@ -217,6 +219,7 @@ function fish(): string {
       lines.push(`complete -c supervise -n ${q(when)} -l ${flag.slice(2)}${value} -d ${q(help)}`);
     }
     for (const kind of new Set(takes)) {
+      // fish offers files where nothing forbids it.
       if (kind === 'directory') continue;
       const words =
         kind === 'service' ? '(supervise completion services 2>/dev/null)' : wordsFor(kind).join(' ');
