@@ -11,7 +11,7 @@ import { SERVICE_FILES } from '../src/core/servicedir.ts';
 import { EXIT } from '../src/errors.ts';
 import { HELPERS } from '../src/templater/helpers/index.ts';
 import { TEMPLATE_SETTINGS } from '../src/templater/settings.ts';
-import { SLEEPER, startTree } from './tree.ts';
+import { SLEEPER, startTree, until } from './tree.ts';
 
 const SRC = join(import.meta.dirname, '../src');
 
@@ -147,14 +147,13 @@ To one service: supervise signal USR1 web, supervise reload web (its reload-sign
 
 test('the crash hook is given what help says, and nothing else', async (t) => {
   const tree = startTree(t, {
-    '.supervise/crash': '#!/bin/sh\n{ echo $#; env | grep ^SUPERVISE_ | cut -d= -f1 | sort; } >$OUT/given\n',
+    '.supervise/crash':
+      '#!/bin/sh\n{ echo $#; env | grep ^SUPERVISE_ | cut -d= -f1 | sort; } >$OUT/new; mv $OUT/new $OUT/given\n',
     'app/run': '#!/bin/sh\nexit 3\n',
     'app/restart': 'never',
     'stays/run': SLEEPER,
   });
-  await tree.event('failed', 'app');
-  tree.signal('SIGTERM');
-  await tree.ended;
+  await until('the hook', () => tree.lines('given').length > 0);
   const inherited = ['SUPERVISE_LOG_FORMAT', 'SUPERVISE_SOCKET'];
   const [count, ...names] = tree.lines('given');
   const { args = [], env = {} } = HOOKS['crash'] ?? {};
