@@ -10,6 +10,8 @@ export interface Source {
    * One subscription per query: who has several readers shares it among them (subscriptions.ts).
    */
   subscribe<K extends Kind>(query: Query<K>, sink: Sink<K>): () => void;
+  /** How each query that is followed stands; for people who ask why a value is as it is. */
+  explain?(): QueryState[];
   /** Ends all that is under way; no sink is called after this. */
   stop(): Promise<void>;
 }
@@ -38,4 +40,28 @@ export interface SourceState {
   /** Wall-clock ms since when nothing answers; null while it does. */
   awaySince: Ms | null;
   cause: string | null;
+}
+
+/** How a query stands. All times are wall-clock ms. */
+export interface QueryState {
+  /** In words (describeQuery). */
+  query: string;
+  /** The source's own mark of the state that was seen last (X-Consul-Index); null before the first, and after an error. */
+  index: string | null;
+  /** When the data last became others than before; null before the first answer. */
+  changedAt: Ms | null;
+  /** When the source last answered, with news or without. */
+  answeredAt: Ms | null;
+  /** Why there is no answer now. */
+  problem: string | null;
+  /** When it is asked again; null while it is being asked, or waits to be told. */
+  nextTryAt: Ms | null;
+  /**
+   * `own`: a connection of its own; `shared`: part of the answer to another query; `queued`: waits for its turn on a
+   * connection; `polled`: asked from time to time, since the source cannot tell of changes; `cache`: not asked with
+   * success yet in this run, its data are those of an earlier one.
+   */
+  connection: 'own' | 'shared' | 'queued' | 'polled' | 'cache';
+  /** With `shared`, the query it is part of, in words. */
+  sharedWith: string | null;
 }
