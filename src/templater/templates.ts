@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { causeOf, describe, errno, UserError } from '../errors.ts';
 import { readPlainFile } from './disk.ts';
-import { type Compiled, compileTemplate } from './render.ts';
-import { parseSettings, type Settings } from './settings.ts';
+import { type Compiled, compileTemplate, LANGUAGE, type Language } from './render.ts';
+import { parseSettings, type Settings, type SettingsContext } from './settings.ts';
 
 /** A template file as found on disk. */
 export interface Template {
@@ -29,6 +29,9 @@ export interface Templates {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
+/** Where the partials are that the templates beside it include: `partials/head.hbs` is `{{> head}}`. */
+const PARTIALS = 'partials';
+
 /**
  * Reads `<scandir>/<service>/templates/*.hbs`. What is wrong with a template is told in the template; the others are
  * as they would be without it.
@@ -37,6 +40,7 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 export async function readTemplates(
   scandir: string,
   env: Readonly<Record<string, string | undefined>>,
+  language: Language = LANGUAGE,
 ): Promise<Templates> {
   const found: Templates = { services: [], directories: [], templates: [] };
   const owners = new Map<string, string>();
@@ -44,24 +48,30 @@ export async function readTemplates(
     const directory = join(scandir, service, 'templates');
     let files: string[];
     try {
-      files = (await readdir(directory)).filter(isTemplate).sort();
+      files = (await readdir(directory)).filter(isText).sort();
     } catch (error) {
       if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR')
         found.templates.push(broken(service, directory, `cannot read ${directory}: ${causeOf(error)}`));
       continue;
     }
     found.services.push(service);
-    found.directories.push(directory);
+    found.directories.push(directory, join(directory, PARTIALS));
     for (const file of files) {
-      const template = await readTemplate(service, join(directory, file), resolve(scandir, service), env);
+      const context = { serviceDir: resolve(scandir, service), env, language };
+      const template = await readTemplate(service, join(directory, file), context);
       found.templates.push(refuseSharedDest(template, owners));
     }
   }
   return found;
 }
 
-/** Whether a file of `templates/` is a template; a dot-file is some editor's. */
+/** Whether a name in one of the directories concerns us: a template's, a partial's, or that of the partials. */
 export function isTemplate(name: string): boolean {
+  return isText(name) || name === PARTIALS;
+}
+
+/** A dot-file is some editor's. */
+function isText(name: string): boolean {
   return name.endsWith('.hbs') && !name.startsWith('.');
 }
 
@@ -79,28 +89,58 @@ async function list(scandir: string): Promise<string[]> {
 async function readTemplate(
   service: string,
   file: string,
-  serviceDir: string,
-  env: Readonly<Record<string, string | undefined>>,
+  { language, ...context }: Omit<SettingsContext, 'file'> & { language: Language },
 ): Promise<Template> {
   let source: string;
   try {
-    source = UTF8.decode(await readPlainFile(file));
+    source = await readText(file);
   } catch (error) {
-    const cause = error instanceof TypeError ? 'it is not text (invalid UTF-8)' : causeOf(error);
-    return broken(service, file, `cannot read ${file}: ${cause}`);
+    return broken(service, file, `cannot read ${file}: ${causeOf(error)}`);
   }
   const template: Template = { ...broken(service, file, ''), source, problem: undefined };
   try {
-    template.settings = parseSettings(source, { file, serviceDir, env });
+    template.settings = parseSettings(source, { ...context, file });
   } catch (error) {
     return { ...template, problem: describe(error) };
   }
   try {
-    template.compiled = compileTemplate(source);
+    const partials = await readPartials(join(dirname(file), PARTIALS));
+    const compiled = compileTemplate(source, { language, partials, directory: context.serviceDir });
+    await compiled.load();
+    template.compiled = compiled;
   } catch (error) {
-    return { ...template, problem: `cannot read ${file}: ${causeOf(error)}` };
+    const hint = error instanceof UserError ? error.hint : undefined;
+    const problem = new UserError(
+      `cannot read ${file}: ${causeOf(error)}`,
+      hint === undefined ? {} : { hint },
+    );
+    return { ...template, problem: describe(problem) };
   }
   return template;
+}
+
+/** Texts by name. One that cannot be read harms the templates that include it. */
+async function readPartials(directory: string): Promise<Map<string, string | Error>> {
+  const partials = new Map<string, string | Error>();
+  const files = await readdir(directory).catch((error: unknown) => {
+    if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw error;
+    return [];
+  });
+  for (const file of files.filter(isText)) {
+    const text = await readText(join(directory, file)).catch((error: unknown) => new Error(causeOf(error)));
+    partials.set(basename(file, '.hbs'), text);
+  }
+  return partials;
+}
+
+/** @throws Error where it cannot be read, or is not text */
+async function readText(file: string): Promise<string> {
+  const bytes = await readPlainFile(file);
+  try {
+    return UTF8.decode(bytes);
+  } catch (error) {
+    throw new Error('it is not text (invalid UTF-8)', { cause: error });
+  }
 }
 
 function broken(service: string, file: string, problem: string): Template {

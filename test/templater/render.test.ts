@@ -1,18 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Memory, remember } from '../../src/templater/memory.ts';
 import { compileTemplate, type Outcome, type World } from '../../src/templater/render.ts';
-import { answerFromFile, readFileData } from '../../src/templater/source/file-data.ts';
 import { pair } from '../../src/templater/source/pairs.ts';
 import { describeQuery, type Query } from '../../src/templater/source/query.ts';
-
-/** A world in which everything has been answered, from the content of a source file. */
-function worldOf(content: unknown, env: Record<string, string> = {}): World {
-  const data = readFileData(content);
-  const get = (query: Query): Memory =>
-    remember(undefined, { data: answerFromFile(data, query), continuous: false });
-  return { get: get as World['get'], problem: () => null, env };
-}
+import { worldOf } from './world.ts';
 
 const WORLD = worldOf(
   {
@@ -112,19 +103,30 @@ test('what is wrong is found before there are values', () => {
     ['{{#key "n"}}x{{/key}}', /key is not a block/],
     ['{{#eahc (ls "a")}}{{/eahc}}', /unknown block "#eahc" \(did you mean "each"\?\)/],
     ['{{#if}}{{/if}}', /#if takes 1 value, got 0/],
-    ['{{log "x"}}', /unknown helper "log"/],
+    ['{{log "x"}}', /there is no helper "log"/],
     ['{{rate}}', /^line 1: nothing is called "rate" here$/],
     ['{{#if rate}}{{/if}}', /nothing is called "rate" here/],
     ['{{#each (ls "a")}}{{else}}{{rate}}{{/each}}', /nothing is called "rate" here/],
     ['{{#each (ls "a") as |p|}}{{/each}}{{p}}', /nothing is called "p" here/],
     ['{{this}}', /nothing is called "this" here/],
-    ['{{> head}}', /partials .* are not supported yet/],
+    ['{{> head}}', /no partial is called "head" \(expected templates\/partials\/head.hbs\)/],
+    ['{{#> head}}{{/head}}', /partials with a block .* are not supported/],
     ['{{#*inline "a"}}{{/inline}}', /decorators .* are not supported/],
     ['{{* foo}}', /decorators .* are not supported/],
-    ['a\n{{#if (key "n")}}\nb', /^line 3: did not expect the end of the file$/],
-    ['{{#if (key "n")}}\n{{/unless}}', /^line \d: if doesn't match unless$/],
-    ['{{key "n"}', /^line 1: /],
-    ['{{key "n}}', /^line 1: /],
+    ['a\n{{#if (key "n")}}\nb', /^line 2: "\{\{#if" has no end \(expected "\{\{\/if\}\}"\)$/],
+    ['{{#if (key "n")}}\n{{/unless}}', /^line 1: "\{\{#if" is ended by "\{\{\/unless"$/],
+    ['{{key "n"}', /^line 1: expected "\}\}", got a character that cannot stand there$/],
+    ['{{key "n}}', /^line 1: expected "\}\}", got a character that cannot stand there$/],
+    ['{{key "n" default=}}', /^line 1: expected a name, got "\}\}"$/],
+    ['{{json (key "n"}}', /^line 1: expected "\)", got "\}\}"$/],
+    ['{{{key "n"}}', /^line 1: expected "\}\}\}", got "\}\}"$/],
+    ['{{/if}}', /^line 1: the end of a block that was not begun$/],
+    ['{{!-- no end', /^line 1: a comment has no end \(expected "--\}\}"\)$/],
+    ['{{5}}', /^line 1: expected a helper or a field, got a value$/],
+    ['{{if (key "n")}}', /^line 1: if is a block \(write \{\{#if …\}\}…\{\{\/if\}\}\)$/],
+    ['{{#each datacenters}}{{/each}}', /datacenters is a helper \(write it in parentheses/],
+    ['{{json 12345678901234567890}}', /a number has too many digits to keep them all \(write it in quotes\)/],
+    ['{{secret "a"}}', /^line 1: there is no helper "secret": supervise does not read Vault$/],
   ];
   for (const [source, message] of cases) {
     const error = thrownBy(() => compileTemplate(source));

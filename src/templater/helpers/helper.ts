@@ -15,33 +15,36 @@ export interface Pass {
   /** Notes that a value was used which is no longer there. */
   keep(query: Query): void;
   env: Environment;
+  /** What `set` has put aside in this run. */
+  scratch: Map<string, unknown>;
+  /** What a relative path of `file` is relative to. */
+  directory: string;
+  now: () => Date;
 }
+
+export type Options = Readonly<Record<string, unknown>>;
 
 export interface Helper {
   /** As it is written, for messages: `key "app/rate" default="10"`. */
   usage: string;
+  /** What it gives, in a few words; a line of `help templates`. */
+  meaning: string;
+  /** Templates and what they come to, on the data of reference.ts. Each is a test. */
+  examples: readonly (readonly [template: string, output: string])[];
   /** Least and greatest number of values. */
   values: readonly [number, number];
-  /** Names of its `name=value` options. */
-  options: readonly string[];
+  /** Names of its `name=value` options; undefined for any. */
+  options: readonly string[] | undefined;
+  /** What must be loaded before it can run. */
+  load?: () => Promise<unknown>;
   /** @throws Error for a value that it can do nothing with */
-  run(pass: Pass, values: readonly unknown[], options: Readonly<Record<string, unknown>>): unknown;
+  run(pass: Pass, values: readonly unknown[], options: Options): unknown;
 }
 
-/** A value that must be text, such as a path. */
-export function textValue(value: unknown, what: string): string {
-  if (typeof value === 'string' && value !== '') return value;
-  throw new Error(`expected ${what}, got ${inShort(value)}`);
-}
-
-/** A value in a complaint. What is not a simple one may be long, and secret. */
-function inShort(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : JSON.stringify(value);
-}
+export const MANY = Number.POSITIVE_INFINITY;
 
 /** How many entries a list must have, from its `min=` and `required=` options; undefined where neither is given. */
-export function leastEntries(options: Readonly<Record<string, unknown>>): number | undefined {
+export function leastEntries(options: Options): number | undefined {
   const { min, required } = options;
   if (min !== undefined) {
     const least = typeof min === 'string' && /^\d+$/.test(min) ? Number(min) : min;
@@ -54,8 +57,26 @@ export function leastEntries(options: Readonly<Record<string, unknown>>): number
 
 /** The `required=` option; undefined where it is not given. */
 export function readRequired(value: unknown): boolean | undefined {
+  return readSwitch('required', value);
+}
+
+/** An option that is true or false; undefined where it is not given. */
+export function readSwitch(name: string, value: unknown): boolean | undefined {
   if (value === undefined) return undefined;
   if (value === true || value === 'true') return true;
   if (value === false || value === 'false') return false;
-  throw new Error(`expected required= to be true or false, got ${inShort(value)}`);
+  throw new Error(`expected ${name}= to be true or false, got ${inShort(value)}`);
+}
+
+/** Text that must not be empty, such as a path. */
+export function textValue(value: unknown, what: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new Error(`expected ${what}, got ${inShort(value)}`);
+}
+
+/** A value in a complaint. What is not a simple one may be long, and secret. */
+export function inShort(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (typeof value === 'bigint') return String(value);
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : JSON.stringify(value);
 }

@@ -1,7 +1,36 @@
+import { CATALOG } from './catalog.ts';
+import { ENCODE } from './encode.ts';
+import { ENVIRONMENT } from './environment.ts';
+import { ESCAPES } from './escape.ts';
+import { FILE } from './file.ts';
+import { FORMATS } from './formats.ts';
+import { GROUPS } from './groups.ts';
 import type { Helper } from './helper.ts';
 import { KV } from './kv.ts';
-import { SERVICE } from './service.ts';
-import { VALUES } from './values.ts';
+import { LOGIC } from './logic.ts';
+import { NUMBERS } from './numbers.ts';
+import { PRINTF } from './printf.ts';
+import { REGEX } from './regex.ts';
+import { SCRATCH } from './scratch.ts';
+import { SETS } from './sets.ts';
+import { SOCKADDR } from './sockaddr.ts';
+import { STRINGS } from './strings.ts';
+import { TIME } from './time.ts';
 
-/** Every helper that templates can use, beside Handlebars' own if, unless, each, with and lookup. */
-export const HELPERS: Readonly<Record<string, Helper>> = { ...KV, ...SERVICE, ...VALUES };
+type Helpers = Readonly<Record<string, Helper>>;
+
+/** The helpers by what they are for, as `help templates` shows them. */
+export const GROUPED: Readonly<Record<string, Helpers>> = {
+  'Keys, services, nodes': { ...KV, ...CATALOG },
+  'This machine': { ...FILE, ...ENVIRONMENT, ...TIME, ...SOCKADDR },
+  'Written safely': ESCAPES,
+  'Read and written': { ...FORMATS, ...ENCODE },
+  Conditions: LOGIC,
+  'Lists and objects': { ...SETS, ...GROUPS },
+  Text: { ...STRINGS, ...PRINTF, ...REGEX },
+  Numbers: NUMBERS,
+  'Put aside': SCRATCH,
+};
+
+/** Every helper that templates can use, beside the blocks (blocks.ts). */
+export const HELPERS: Helpers = Object.assign({}, ...Object.values(GROUPED));

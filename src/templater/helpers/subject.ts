@@ -1,7 +1,5 @@
 import { PARAMS, type Param, type Params, type Query } from '../source/query.ts';
-import { textValue } from './helper.ts';
-
-type Options = Readonly<Record<string, unknown>>;
+import { type Options, textValue } from './helper.ts';
 
 /** Health that can be asked for; anything else in `filter=` is an expression for Consul. */
 const STATUSES = ['any', 'passing', 'warning', 'critical', 'maintenance'];
@@ -20,7 +18,11 @@ export function prefixQuery(value: unknown, options: Options): Query<'prefix'> {
 }
 
 /** `tag.name?ns=…@datacenter~near|passing,warning` as consul-template writes it; options say the same, and win. */
-export function serviceQuery(value: unknown, options: Options): Query<'service'> {
+export function serviceQuery<K extends 'service' | 'connect'>(
+  kind: K,
+  value: unknown,
+  options: Options,
+): Query<K> {
   const text = textValue(value, 'the name of a service');
   const match =
     /^(?:(?<tag>[\w=:.-]+)\.)?(?<name>[\w/-]+)(?:\?(?<query>[^@~|]+))?(?:@(?<dc>[\w.-]+))?(?:~(?<near>[\w.-]+))?(?:\|(?<filter>[\w,]+))?$/.exec(
@@ -34,17 +36,40 @@ export function serviceQuery(value: unknown, options: Options): Query<'service'>
     dc,
     near,
     filter,
-    ...Object.fromEntries(new URLSearchParams(match['query'] ?? '')),
+    ...more(match['query'], text),
   });
-  const stray = Object.keys(short).find((name) => !(PARAMS as readonly string[]).includes(name));
-  if (stray) throw new Error(`expected ns=, partition= or peer= behind the "?" of "${text}", got "${stray}"`);
   const { filter: wanted, ...params } = { ...short, ...readParams(options) };
-  return { kind: 'service', name: match['name'], params: { ...params, ...readFilter(wanted) } };
+  return { kind, name: match['name'], params: { ...params, ...readFilter(wanted) } };
+}
+
+/** Everything of a kind, from `@datacenter~near` as consul-template writes it, or from nothing. */
+export function catalogQuery<K extends 'services' | 'nodes'>(
+  kind: K,
+  value: unknown,
+  options: Options,
+): Query<K> {
+  const text = value === undefined ? '' : textValue(value, 'a datacenter such as "@eu"');
+  const match = /^(?:\?(?<query>[^@~]+))?(?:@(?<dc>[\w.-]+))?(?:~(?<near>[\w.-]+))?$/.exec(text)?.groups;
+  if (!match) throw new Error(`expected a datacenter such as "@eu" or "@eu~_agent", got "${text}"`);
+  const { dc, near } = match;
+  return {
+    kind,
+    name: '',
+    params: { ...defined({ dc, near, ...more(match['query'], text) }), ...readParams(options) },
+  };
+}
+
+/** A node by name, `name@datacenter`; nothing is the agent's own. */
+export function nodeQuery(value: unknown, options: Options): Query<'node'> {
+  if (value === undefined || value === '') return { kind: 'node', name: '', params: readParams(options) };
+  const { name, params } = location(textValue(value, 'the name of a node'), options);
+  return { kind: 'node', name, params };
 }
 
 /** Names of the options that become part of the query. */
 export const LOCATION_OPTIONS = ['dc', 'ns', 'partition'] as const;
-export const SERVICE_OPTIONS = [...LOCATION_OPTIONS, 'peer', 'near', 'tag', 'filter'] as const;
+export const CATALOG_OPTIONS = [...LOCATION_OPTIONS, 'peer', 'near', 'filter'] as const;
+export const SERVICE_OPTIONS = [...CATALOG_OPTIONS, 'tag'] as const;
 
 function location(text: string, options: Options): { name: string; params: Params } {
   const given = readParams(options);
@@ -68,6 +93,14 @@ function readParams(options: Options): Params {
     if (options[name] !== undefined) params[name] = textValue(options[name], `${name}= to be text`);
   }
   return params;
+}
+
+/** What stands behind a `?`. */
+function more(query: string | undefined, text: string): Record<string, string> {
+  const given = Object.fromEntries(new URLSearchParams(query ?? ''));
+  const stray = Object.keys(given).find((name) => !(PARAMS as readonly string[]).includes(name));
+  if (stray) throw new Error(`expected ns=, partition= or peer= behind the "?" of "${text}", got "${stray}"`);
+  return given;
 }
 
 function defined(params: Record<string, string | undefined>): Record<string, string> {

@@ -23,6 +23,8 @@ export interface DataOf {
   caRoots: readonly CaRoot[];
   /** The certificate of the service of that name, with its private key. */
   caLeaf: CaLeaf;
+  /** A file of this machine, by its absolute path; no source knows it (local-files.ts). */
+  file: LocalFile;
 }
 
 /** `status` is ours (see Instance.Status); the others are Consul's own request parameters. */
@@ -132,6 +134,11 @@ export interface CaLeaf {
   ServiceURI: string;
   ValidAfter: string;
   ValidBefore: string;
+}
+
+export interface LocalFile {
+  /** Reading it throws where the bytes are not text. */
+  Content: string;
 }
 
 /** A query in words, as messages show it: `key "app/rate"`, `service "web" (dc=eu)`. Equal queries, equal words. */

@@ -1,0 +1,101 @@
+import { basename, dirname } from 'node:path';
+import { causeOf, errno } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { readPlainFile } from '../disk.ts';
+import { createWatch } from '../watch.ts';
+import { describeQuery, type LocalFile, type Query } from './query.ts';
+import { record } from './records.ts';
+import type { Sink, Source } from './source.ts';
+
+/** A source that also answers for files of this machine, which it watches; all else is for the other one. */
+export function withLocalFiles(source: Source, log: Log): Source {
+  const followed = new Map<string, Followed>();
+  let stopped = false;
+
+  const tell = async (each: Followed): Promise<void> => {
+    const { query, sink } = each;
+    try {
+      const bytes = await readPlainFile(query.name).catch((error: unknown) => {
+        if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw error;
+        return null;
+      });
+      if (!isFollowed(each)) return;
+      sink.problem(null);
+      const isNews = bytes === null || each.bytes == null ? bytes !== each.bytes : !bytes.equals(each.bytes);
+      if (isNews)
+        sink.answer({ data: bytes && localFile(query.name, bytes), continuous: each.bytes !== undefined });
+      each.bytes = bytes;
+    } catch (error) {
+      if (isFollowed(each)) sink.problem(causeOf(error));
+    }
+  };
+  const isFollowed = (each: Followed): boolean =>
+    !stopped && followed.get(describeQuery(each.query)) === each;
+
+  // One look at a time, in order: of two at once the older could finish last.
+  let looking: Promise<unknown> = Promise.resolve();
+  const look = (): void => {
+    if (stopped) return;
+    watch.follow(directories());
+    looking = looking.then(() => Promise.all([...followed.values()].map(tell)));
+  };
+  const watch = createWatch(look, (directory, error) =>
+    log.warn('could not watch', { directory, cause: causeOf(error) }),
+  );
+  const directories = (): Map<string, (name: string) => boolean> => {
+    const names = new Map<string, Set<string>>();
+    for (const { query } of followed.values()) {
+      const directory = dirname(query.name);
+      names.set(directory, (names.get(directory) ?? new Set()).add(basename(query.name)));
+    }
+    // A config map's files are links through `..data`; its change is the file's.
+    return new Map(
+      [...names].map(([directory, wanted]) => [
+        directory,
+        (name) => wanted.has(name) || name.startsWith('..'),
+      ]),
+    );
+  };
+
+  return {
+    ...source,
+    name: source.name,
+    subscribe(query, sink) {
+      if (query.kind !== 'file') return source.subscribe(query, sink);
+      const id = describeQuery(query);
+      const entry = { query, sink, bytes: undefined } as unknown as Followed;
+      followed.set(id, entry);
+      look();
+      return () => {
+        if (followed.get(id) === entry) followed.delete(id);
+        if (!stopped) watch.follow(directories());
+      };
+    },
+    async stop() {
+      stopped = true;
+      watch.stop();
+      await Promise.all([source.stop(), looking]);
+    },
+  };
+}
+
+interface Followed {
+  query: Query<'file'>;
+  sink: Sink<'file'>;
+  /** What was told last: null for no file, undefined before the first answer. */
+  bytes: Buffer | null | undefined;
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function localFile(path: string, bytes: Buffer): LocalFile {
+  return record('a file', {
+    get Content(): string {
+      try {
+        return UTF8.decode(bytes);
+      } catch (error) {
+        throw new Error(`the file ${path} is not text (invalid UTF-8)`, { cause: error });
+      }
+    },
+  });
+}
