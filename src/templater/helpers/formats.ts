@@ -73,11 +73,17 @@ export const FORMATS = {
     values: [1, 1],
     options: [],
     load: loadYaml,
-    // Lines are not folded, and words that YAML 1.1 takes for true and false are quoted: most readers are of 1.1.
+    // Words that YAML 1.1 takes for true and false are quoted, since most readers are of 1.1; no block has to keep its
+    // last line break, since ours is cut.
     run: (_, [value]) =>
       loaded()
-        .stringify(inOrder(value ?? null), { lineWidth: 0, version: '1.1', aliasDuplicateObjects: false })
-        .trimEnd(),
+        .stringify(inOrder(value ?? null), {
+          lineWidth: 0,
+          version: '1.1',
+          aliasDuplicateObjects: false,
+          blockQuote: false,
+        })
+        .replace(/\n$/, ''),
   },
   toTOML: {
     usage: 'toTOML (explode (tree "app"))',

@@ -119,11 +119,12 @@ export function compile(expression: string): RegExp {
 function escaped(sign: string, inClass: boolean): string {
   if (sign === 'A' && !inClass) return '(?<![^])';
   if (sign === 'z' && !inClass) return '(?![^])';
+  if (/[1-9k]/.test(sign)) throw new Error(`cannot read \\${sign} in the expression: nothing can refer back`);
   if (sign === 'a') return '\\x07';
   if (PERL[sign] !== undefined && !inClass) return PERL[sign];
   if (sign === 's' && inClass) return '\\t\\n\\f\\r\\x20';
   // Signs without a meaning may be escaped in Go, and may not in JavaScript.
-  if (/[^\w\s]/.test(sign) && !/[\^$\\.*+?()[\]{}|/-]/.test(sign)) return sign;
+  if (/[^A-Za-z0-9\s]/.test(sign) && !/[\^$\\.*+?()[\]{}|/-]/.test(sign)) return sign;
   return sign === '-' && !inClass ? '-' : `\\${sign}`;
 }
 
