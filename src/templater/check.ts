@@ -113,12 +113,14 @@ class Checker {
     if (block) this.#arguments(node, `#${name}`, block, scope);
     else if (name !== undefined && !scope.names.includes(name) && own(this.#helpers, name))
       fail(node, `${name} is not a block (write {{#each (${name} …)}} or {{#if (${name} …)}})`);
-    else if (node.params?.length || node.hash)
-      fail(
-        node,
-        `unknown block "#${name ?? String(node.path?.original)}"${meant(name ?? '', Object.keys(BLOCKS))}`,
-      );
-    else this.#path(node.path, scope);
+    else {
+      const word = String(node.path?.original);
+      const hint =
+        node.params?.length || node.hash
+          ? meant(word, Object.keys(BLOCKS))
+          : ` (write {{#if ${word}}}, {{#with ${word}}} or {{#each ${word}}})`;
+      fail(node, `unknown block "#${word}"${hint}`);
+    }
     const keepsContext = name === 'if' || name === 'unless' || name === 'raw';
     this.program(node.program, { ...scope, root: scope.root && keepsContext });
     this.program(node.inverse, scope);
@@ -174,16 +176,20 @@ class Checker {
     if (names.includes(name)) return false;
     if (fields.includes(name)) return true;
     const helper = own(this.#helpers, name);
-    return !root && helper !== undefined && helper.values[0] > 0;
+    return !root && (own(BLOCKS, name) !== undefined || (helper !== undefined && helper.values[0] > 0));
   }
 
   #unknown(node: Node, word: string): never {
     if (own(BLOCKS, word)) fail(node, `${word} is a block (write {{#${word} …}}…{{/${word}}})`);
     const absent = own(ABSENT, word);
     if (absent !== undefined) fail(node, `there is no helper "${word}": ${absent}`);
+    fail(node, `unknown helper "${word}"${this.#reason(word)}`);
+  }
+
+  /** Why a word is not known: a typing error, unless it may be one of the user's own. */
+  #reason(word: string): string {
     const { problem } = this.#vocabulary;
-    const reason = problem === undefined ? meant(word, Object.keys(this.#helpers)) : ` (${problem})`;
-    fail(node, `unknown helper "${word}"${reason}`);
+    return problem === undefined ? meant(word, Object.keys(this.#helpers)) : ` (${problem})`;
   }
 
   #arguments(
@@ -225,7 +231,7 @@ class Checker {
     if (first !== undefined && (scope.names.includes(first) || scope.fields.includes(first))) return;
     const word = String(node.original);
     if (own(this.#helpers, word)) fail(node, `${word} is a helper (write it in parentheses, as (${word} …))`);
-    fail(node, `nothing is called "${word}" here${meant(word, Object.keys(this.#helpers))}`);
+    fail(node, `nothing is called "${word}" here${this.#reason(word)}`);
   }
 }
 

@@ -5,7 +5,7 @@ import { BLOCKS, checkLength } from './blocks.ts';
 import { checkTemplate, type Node, type Uses } from './check.ts';
 import type { Environment, Helper, Pass } from './helpers/helper.ts';
 import { HELPERS } from './helpers/index.ts';
-import { runLimited, TimeoutError } from './limit.ts';
+import { PATIENT, runLimited, TimeoutError } from './limit.ts';
 import type { Memory } from './memory.ts';
 import { describeQuery, type Query } from './source/query.ts';
 import { record } from './source/records.ts';
@@ -93,7 +93,7 @@ export function compileTemplate(source: string, surroundings: Surroundings = {})
   const { helpers, problem } = language;
   const known = { ...helpers, ...BLOCKS, lookup: true };
   const options = {
-    knownHelpers: Object.fromEntries(Object.keys(known).map((name) => [name, true])),
+    knownHelpers: { ...NOT_KNOWN, ...Object.fromEntries(Object.keys(known).map((name) => [name, true])) },
     knownHelpersOnly: true,
   };
   const parsed = new Map<string, Node>();
@@ -137,6 +137,9 @@ export function compileTemplate(source: string, surroundings: Surroundings = {})
     { load },
   );
 }
+
+/** Handlebars takes these for helpers unless it is told otherwise. */
+const NOT_KNOWN = { helperMissing: false, blockHelperMissing: false, log: false };
 
 /** Nothing inherited can be reached from a template; said aloud, so that Handlebars does not log each refusal. */
 const CLOSED = { allowProtoPropertiesByDefault: false, allowProtoMethodsByDefault: false };
@@ -186,7 +189,7 @@ function runOnce(run: () => string, { world, directory, timeout }: Limits): Outc
   let text: string | undefined;
   let error: string | undefined;
   try {
-    text = runLimited(timeout, start);
+    text = runLimited(timeout, start, PATIENT);
   } catch (thrown) {
     // What has no end is worth a word whatever else is missing: it takes its time again with every change.
     if (missing.size === 0 || thrown instanceof TimeoutError) error = oneLine(thrown);
@@ -216,8 +219,8 @@ function adapt(name: string, helper: Helper): (...all: unknown[]) => unknown {
 /** Refuses what a template could do nothing with, or would call. */
 function plain(value: unknown): unknown {
   if (typeof value === 'function') throw new Error('expected a value, got a function');
-  if (typeof value === 'object' && value !== null && value instanceof Promise)
-    throw new Error('expected a value, got a promise: helpers cannot wait');
+  if (value instanceof Promise) throw new Error('expected a value, got a promise: helpers cannot wait');
+  if (typeof value === 'string') checkLength(value);
   return value;
 }
 

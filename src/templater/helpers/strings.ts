@@ -108,8 +108,12 @@ export const STRINGS = {
     options: [],
     run(_, [value, from, to]) {
       const [text, search, put] = [asText(value), asText(from), asText(to)];
-      const found = parts(text, search);
-      return bounded(text.length + found.length * put.length, () => text.replaceAll(search, () => put));
+      if (search === '') throw new Error('expected text to look for, got nothing');
+      let length = text.length;
+      return text.replaceAll(search, () => {
+        length += put.length - search.length;
+        return bounded(length, () => put);
+      });
     },
   },
   toLower: {

@@ -8,20 +8,24 @@ import { type Helper, MANY } from './helper.ts';
 /** A function of the user's own: the values as they are written, then `{ options }` with those of `name=value`. */
 type UserFunction = (...all: unknown[]) => unknown;
 
-/** Loading gets this long. */
 const LOAD_TIMEOUT: Ms = 5000;
 
 /**
  * Loads helpers from a JavaScript file of the user's own, CommonJS or an ES module: each function that it exports is
  * one. Node keeps what it has loaded, so a changed file takes effect when the templater starts anew.
  * @param taken names that are used already
+ * @param timeout how long it may take to load
  * @throws UserError when it cannot be loaded, or exports something else
  */
-export function loadUserHelpers(file: string, taken: readonly string[]): Readonly<Record<string, Helper>> {
+export function loadUserHelpers(
+  file: string,
+  taken: readonly string[],
+  timeout: Ms = LOAD_TIMEOUT,
+): Readonly<Record<string, Helper>> {
   const path = resolve(file);
   let exported: unknown;
   try {
-    exported = runLimited(LOAD_TIMEOUT, () => createRequire(path)(path));
+    exported = runLimited(timeout, () => createRequire(path)(path));
   } catch (error) {
     throw refusal(path, causeOfLoad(error, path));
   }
@@ -61,6 +65,7 @@ function functionsOf(exported: unknown, path: string): [string, UserFunction][] 
         `expected a function under the name ${JSON.stringify(name)}, got a ${typeof value}`,
       );
   }
+  if (all.length === 0) throw refusal(path, 'expected it to export an object of functions, got none');
   return all as [string, UserFunction][];
 }
 
