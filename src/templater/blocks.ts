@@ -1,4 +1,4 @@
-import Handlebars from 'handlebars';
+import type Handlebars from 'handlebars';
 import { inShort } from './helpers/helper.ts';
 import { isDict, isTruthy, MOST_TEXT, orderedEntries } from './helpers/value.ts';
 
@@ -73,12 +73,14 @@ export const BLOCKS: Readonly<Record<string, Block>> = {
       if (entries.length === 0) return inverse(this);
       let text = '';
       for (const [index, [key, value]] of entries.entries()) {
-        const frame = Object.assign(Handlebars.createFrame(data), {
+        const frame = {
+          ...data,
+          _parent: data,
           key,
           index,
           first: index === 0,
           last: index === entries.length - 1,
-        });
+        };
         text += fn(value, { data: frame, blockParams: [value, key] });
         checkLength(text);
       }

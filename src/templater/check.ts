@@ -226,6 +226,11 @@ class Checker {
   }
 
   #path(node: Node | undefined, scope: Scope): void {
+    if (node?.type === 'PathExpression' && String(node.original).startsWith('$'))
+      fail(
+        node,
+        `nothing is called "${String(node.original)}" (a field of that name is [${String(node.original)}])`,
+      );
     if (node?.type !== 'PathExpression' || !scope.root || node.data || (node.depth ?? 0) > 0) return;
     const [first] = node.parts ?? [];
     if (first !== undefined && (scope.names.includes(first) || scope.fields.includes(first))) return;

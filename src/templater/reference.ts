@@ -1,6 +1,7 @@
 import { BLOCKS } from './blocks.ts';
 import type { Helper } from './helpers/helper.ts';
 import { GROUPED } from './helpers/index.ts';
+import { flatten } from './source/file-data.ts';
 
 /** A helper or a block, as `help templates` and the README show it. */
 export interface ReferenceRow {
@@ -13,10 +14,12 @@ export interface ReferenceRow {
   examples: readonly (readonly [template: string, output: string])[];
 }
 
+const BLOCK_GROUP = 'Blocks';
+
 /** Every word that templates know, in the order in which it is best read. */
 export function referenceRows(): ReferenceRow[] {
   return [
-    ...rowsOf('Blocks', BLOCKS),
+    ...rowsOf(BLOCK_GROUP, BLOCKS),
     ...Object.entries(GROUPED).flatMap(([group, helpers]) => rowsOf(group, helpers)),
   ];
 }
@@ -32,6 +35,33 @@ function rowsOf(
     meaning,
     examples,
   }));
+}
+
+/** The text of `help templates`. */
+export function describeTemplates(): string {
+  const groups = Map.groupBy(referenceRows(), ({ group }) => group);
+  return [
+    'Templates are Handlebars: {{helper value option=value}}, and (helper value) where a value stands. What is examined',
+    'comes first: {{join (split (key "app/hosts") ",") " "}}. Nothing is HTML-escaped. Each helper below with examples,',
+    'and what they come to on the data at the end.',
+    ...[...groups].flatMap(([group, rows]) => ['', group.toUpperCase(), ...rows.flatMap(entryOf)]),
+    '',
+    'THE DATA OF THE EXAMPLES',
+    ...[...flatten(SAMPLE.kv)].map(([path, value]) => `  ${path} = ${JSON.stringify(value)}`),
+    '  services web: n1 10.0.0.1:80 tags main, blue, zone eu; n2 10.0.0.2:8080 tag main, zone us',
+    '  environment HOME=/home/app',
+    '',
+  ].join('\n');
+}
+
+function entryOf({ group, usage, meaning, examples }: ReferenceRow): string[] {
+  return [
+    `  ${group === BLOCK_GROUP ? `{{${usage}}}` : usage}`,
+    `      ${meaning}`,
+    ...examples.map(([template, output]) =>
+      `      ${template}  →  ${output.replaceAll('\n', '⏎')}`.trimEnd(),
+    ),
+  ];
 }
 
 /** The data of the examples, as a file source holds them. */

@@ -273,14 +273,14 @@ describe('lists and objects', () => {
     const world = worldOf({
       services: {
         web: [
-          { Address: '1', Node: 'a', Meta: { v: '10', env: 'x' } },
+          { Address: '1', Node: 'a', Meta: { v: '10', env: 'x', odd: 'a/b' } },
           { Address: '2', Node: 'b', Meta: { v: '9' } },
         ],
       },
     });
     assert.equal(
       text('{{#each (byMeta (service "web") "v|int,env")}}{{@key}} {{/each}}', world),
-      '00009_ 00010_x ',
+      '00009__no_env_ 00010_x ',
     );
     assert.match(
       error('{{#each (byMeta (service "web") "v|x")}}{{/each}}', world),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { BLOCKS } from '../../src/templater/blocks.ts';
 import { HELPERS } from '../../src/templater/helpers/index.ts';
-import { referenceRows } from '../../src/templater/reference.ts';
+import { describeTemplates, referenceRows } from '../../src/templater/reference.ts';
 import { compileTemplate } from '../../src/templater/render.ts';
 import { text } from './world.ts';
 
@@ -28,4 +28,11 @@ test('every helper and block has a row, an example that uses it, and says how it
       name,
     );
   }
+});
+
+test('the text of it has each helper once, in lines that fit', () => {
+  const lines = describeTemplates().split('\n');
+  for (const { usage } of referenceRows())
+    assert.equal(lines.filter((line) => [`  ${usage}`, `  {{${usage}}}`].includes(line)).length, 1, usage);
+  for (const line of lines) assert.ok(line.length <= 160 && line === line.trimEnd(), line);
 });

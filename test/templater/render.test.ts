@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { UserError } from '../../src/errors.ts';
 import { compileTemplate, type Outcome, type World } from '../../src/templater/render.ts';
 import { pair } from '../../src/templater/source/pairs.ts';
 import { describeQuery, type Query } from '../../src/templater/source/query.ts';
@@ -134,6 +135,40 @@ test('what is wrong is found before there are values', () => {
     assert.doesNotMatch(error.message, /\n/);
   }
   assert.throws(() => compileTemplate({ type: 'Program', body: [] } as unknown as string), TypeError);
+});
+
+test('a template of consul-template is recognized, and told what to write instead', () => {
+  const cases: [string, string, string][] = [
+    ['a\n{{range ls "x"}}{{.Key}}{{end}}', '2', '{{#each …}}…{{/each}}'],
+    ['{{ with node }}{{ .Node.Address }}{{ end }}', '1', '{{#if …}}…{{/if}} and {{#with …}}…{{/with}}'],
+    ['{{key "a" | parseInt}}', '1', 'a helper around a helper: {{join (split (key "a") ",") " "}}'],
+    ['{{key `a`|toUpper}}', '1', 'a helper around a helper: {{join (split (key "a") ",") " "}}'],
+    ['{{- key "a" -}}', '1', '{{~ … ~}}'],
+    ['{{$x := key "a"}}{{$x}}', '1', '{{#with … as |name|}}…{{/with}}, or {{set "name" …}} and (get "name")'],
+    ['{{/* a comment */}}', '1', '{{!-- … --}}'],
+    ['{{!-- {{range}} --}}\n{{define "t"}}{{end}}', '2', '{{> name}}, with templates/partials/name.hbs'],
+    ['{{.Name}}', '1', 'the field without its dot: {{Key}}'],
+    ['{{#each (service "web")}}{{.Address}}{{/each}}', '1', 'the field without its dot: {{Key}}'],
+    ['{{#each (service "web")}}{{json $x}}{{/each}}', '1', 'a name given by "as |name|"'],
+  ];
+  for (const [source, line, here] of cases) {
+    const error = thrownBy(() => compileTemplate(source));
+    assert.ok(error instanceof UserError, `${source}: ${error.message}`);
+    assert.match(
+      error.message,
+      new RegExp(`^line ${line}: \\{\\{.*\\}\\} is of Go's templates; here it is `),
+      source,
+    );
+    assert.ok(error.message.endsWith(here), `${source}: ${error.message}`);
+    assert.equal(error.hint, 'supervise template convert FILE turns templates of consul-template into ours');
+  }
+  // What is wrong in other ways is told as it is.
+  for (const source of [
+    '{{#each (ls "a") as |x|}}{{y.z}}{{kye "a"}}{{/each}}',
+    '\\{{range}} {{kye "a"}}',
+    '{{kye "a|b"}}',
+  ])
+    assert.match(thrownBy(() => compileTemplate(source)).message, /unknown helper "kye"/, source);
 });
 
 test('a mistake that only values show is an error of this run', () => {

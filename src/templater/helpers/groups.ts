@@ -1,6 +1,6 @@
 import { compare, sortedMap } from '../source/records.ts';
 import { type Helper, inShort, textValue } from './helper.ts';
-import { asDict, asList, asText, BY_NUMBER, type Dict, dict, isDict } from './value.ts';
+import { asCount, asDict, asList, asText, BY_NUMBER, type Dict, dict, isDict } from './value.ts';
 
 /** Lists of pairs and instances, rearranged. Keys always come in order. */
 export const GROUPS = {
@@ -43,7 +43,7 @@ export const GROUPS = {
   byMeta: {
     usage: 'byMeta (service "web") "zone"',
     meaning:
-      'object of lists: instances by metadata; several, "a,b", are joined by "_", "a|int" sorts numbers',
+      'object of lists: instances by metadata; "a,b" by several, joined by "_"; "a|int" has numbers in order',
     examples: [
       [
         '{{#each (byMeta (service "web") "zone")}}{{@key}}:{{#each this}} {{Node}}{{/each}};{{/each}}',
@@ -157,11 +157,12 @@ function withKey(pair: unknown, Key: string): unknown {
   );
 }
 
+/** A part of a group's name. What an instance does not have is told apart from what is empty, as consul-template does. */
 function metaKey(meta: Dict, name: string, type: string | undefined): string {
-  if (type !== undefined && type !== 'int')
-    throw new Error(`expected "|int" behind "${name}", got "|${type}"`);
   const value = asText(meta[name]);
-  return type === 'int' && /^\d+$/.test(value) ? value.padStart(5, '0') : value;
+  if (type === undefined) return value === '' ? `_no_${name}_` : value.replace(/[^\w-]/g, '_');
+  if (type !== 'int') throw new Error(`expected "|int" behind "${name}", got "|${type}"`);
+  return String(asCount(value === '' ? 0 : value)).padStart(5, '0');
 }
 
 interface Node {
