@@ -8,7 +8,7 @@ import { compileTemplate } from '../../src/templater/render.ts';
 import { text } from './world.ts';
 
 describe('each example comes to what it says', () => {
-  before(() => compileTemplate('{{toYAML 1}}').load());
+  before(() => compileTemplate('{{parseYAML 1}}').load());
   for (const { group, name, examples } of referenceRows())
     for (const [template, output] of examples)
       test(`${group}: ${name}: ${template}`, () => assert.equal(text(template), output));

@@ -1,8 +1,8 @@
-import type { Helper } from './helper.ts';
-import { readSwitch } from './helper.ts';
-import { scalar, toJson } from './json.ts';
+import { type Helper, readSwitch } from './helper.ts';
+import { toJson } from './json.ts';
 import { toTomlValue } from './toml.ts';
-import { asText, inOrder, isDict, orderedEntries } from './value.ts';
+import { asText, inOrder } from './value.ts';
+import { toFlowYaml } from './yaml.ts';
 
 /**
  * Values as a format reads them back, whatever is in them: quotes, line breaks, what begins a comment. What a format has
@@ -34,7 +34,7 @@ export const ESCAPES = {
     examples: [['{{yaml (key "app/motd")}} {{yaml (service "none")}}', '"hello\\nworld" []']],
     values: [1, 1],
     options: [],
-    run: (_, [value]) => flowYaml(inOrder(value ?? null)),
+    run: (_, [value]) => toFlowYaml(value),
   },
   ini: {
     usage: 'ini (key "app/motd")',
@@ -74,23 +74,6 @@ export const ESCAPES = {
 function shellWord(text: string): string {
   if (text.includes('\0')) throw new Error('a shell has no way to write a NUL');
   return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** JSON is YAML but for what readers of YAML 1.1 ask for: a blank behind the colon, no bare control characters. */
-function flowYaml(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(flowYaml).join(', ')}]`;
-  if (isDict(value))
-    return `{${orderedEntries(value)
-      .map(([key, each]) => `${yamlText(key)}: ${flowYaml(each)}`)
-      .join(', ')}}`;
-  return typeof value === 'string' ? yamlText(value) : scalar(value);
-}
-
-function yamlText(text: string): string {
-  return JSON.stringify(text.toWellFormed()).replace(
-    /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 const INI_ESCAPES: Readonly<Record<string, string>> = {

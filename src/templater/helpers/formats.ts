@@ -2,6 +2,7 @@ import { type Helper, inShort } from './helper.ts';
 import { toJson, toPrettyJson } from './json.ts';
 import { toToml } from './toml.ts';
 import { asText, dict, inOrder, isDict, type Whole, whole } from './value.ts';
+import { toYaml } from './yaml.ts';
 
 type Yaml = typeof import('yaml');
 let yaml: Yaml | undefined;
@@ -72,18 +73,7 @@ export const FORMATS = {
     examples: [['{{toYAML (parseJSON \'{"b":[1,"2"],"a":null}\')}}', 'a: null\nb:\n  - 1\n  - "2"']],
     values: [1, 1],
     options: [],
-    load: loadYaml,
-    // Words that YAML 1.1 takes for true and false are quoted, since most readers are of 1.1; no block has to keep its
-    // last line break, since ours is cut.
-    run: (_, [value]) =>
-      loaded()
-        .stringify(inOrder(value ?? null), {
-          lineWidth: 0,
-          version: '1.1',
-          aliasDuplicateObjects: false,
-          blockQuote: false,
-        })
-        .replace(/\n$/, ''),
+    run: (_, [value]) => toYaml(value),
   },
   toTOML: {
     usage: 'toTOML (explode (tree "app"))',

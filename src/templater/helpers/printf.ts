@@ -30,10 +30,13 @@ export function printf(format: string, values: readonly unknown[]): string {
     (directive, flags: string, width: string | undefined, precision: string | undefined, verb: string) => {
       if (verb === '%') return '%';
       if (next >= values.length) throw new Error(`expected a value for ${directive}, got none`);
-      const digits = precision === undefined ? undefined : Number(precision);
-      if (Number(width ?? 0) > MOST_WIDTH || (digits ?? 0) > 100)
+      const places = precision === undefined ? undefined : Number(precision);
+      if (Number(width ?? 0) > MOST_WIDTH || (places ?? 0) > 100)
         throw new Error(`expected a smaller width than that of ${directive}`);
-      const piece = pad(convert(directive, verb, values[next++], flags, digits), flags, Number(width ?? 0));
+      const converted = convert({ text: directive, verb, flags, precision: places }, values[next++]);
+      // As in Go, zeros fill up no whole number whose digits are counted.
+      const filling = places !== undefined && /[dobxX]/.test(verb) ? flags.replaceAll('0', '') : flags;
+      const piece = pad(converted, filling, Number(width ?? 0));
       length += piece.length;
       return bounded(Math.min(length, MOST_TEXT + 1), () => piece);
     },
@@ -42,26 +45,31 @@ export function printf(format: string, values: readonly unknown[]): string {
   return text;
 }
 
-function convert(
-  directive: string,
-  verb: string,
-  value: unknown,
-  flags: string,
-  precision: number | undefined,
-): string {
-  const cut = (text: string): string =>
-    precision === undefined ? text : Array.from(text).slice(0, precision).join('');
-  const base = (radix: number): string => signed(asWhole(value).toString(radix), flags);
+interface Directive {
+  text: string;
+  verb: string;
+  flags: string;
+  precision: number | undefined;
+}
+
+function convert({ text, verb, flags, precision }: Directive, value: unknown): string {
+  const cut = (whole: string): string =>
+    precision === undefined ? whole : Array.from(whole).slice(0, precision).join('');
+  const base = (radix: number): string =>
+    signed(digits(asWhole(value).toString(radix), precision ?? 1), flags);
+  const hexadecimal = (): string =>
+    typeof value === 'string' ? Buffer.from(value).toString('hex') : base(16);
   switch (verb) {
     case 's':
       return cut(asText(value));
     case 'v':
+      if (typeof value === 'number' && !Number.isInteger(value)) return general(value, precision, 21);
       return typeof value === 'object' && value !== null ? toJson(value) : asText(value);
     case 'q':
       return scalar(cut(asText(value)));
     case 't':
       if (typeof value === 'boolean') return String(value);
-      throw new Error(`expected true or false for ${directive}, got ${inShort(value)}`);
+      throw new Error(`expected true or false for ${text}, got ${inShort(value)}`);
     case 'd':
       return base(10);
     case 'o':
@@ -69,9 +77,9 @@ function convert(
     case 'b':
       return base(2);
     case 'x':
-      return typeof value === 'string' ? Buffer.from(value).toString('hex') : base(16);
+      return hexadecimal();
     case 'X':
-      return (typeof value === 'string' ? Buffer.from(value).toString('hex') : base(16)).toUpperCase();
+      return hexadecimal().toUpperCase();
     case 'c':
       return String.fromCodePoint(Number(asWhole(value)));
     case 'U':
@@ -80,21 +88,35 @@ function convert(
     case 'F':
       return signed(Number(asNumber(value)).toFixed(precision ?? 6), flags);
     case 'e':
-    case 'E': {
-      const text = exponent(Number(asNumber(value)).toExponential(precision ?? 6));
-      return signed(verb === 'E' ? text.toUpperCase() : text, flags);
-    }
+      return signed(exponent(Number(asNumber(value)).toExponential(precision ?? 6)), flags);
     case 'g':
-    case 'G': {
-      const number = Number(asNumber(value));
-      return signed(
-        exponent(precision ? String(Number(number.toPrecision(precision))) : String(number)),
-        flags,
-      );
-    }
+      return signed(general(Number(asNumber(value)), precision, 6), flags);
+    case 'E':
+    case 'G':
+      return convert({ text, verb: verb.toLowerCase(), flags, precision }, value).toUpperCase();
     default:
-      throw new Error(`no verb of printf is written ${directive} (write %% for a percent sign)`);
+      throw new Error(`no verb of printf is written ${text} (write %% for a percent sign)`);
   }
+}
+
+/**
+ * A number in the shorter of two forms: with an exponent where that is less than -4, or not less than the digits.
+ * @param most how many digits there may be without an exponent where no precision is given
+ */
+function general(value: number, precision: number | undefined, most: number): string {
+  const rounded = precision === undefined ? value : Number(value.toPrecision(precision || 1));
+  const [mantissa = '', power = ''] = rounded.toExponential().split('e');
+  const count = mantissa.replace(/\D/g, '').length;
+  const wanted = precision || 1;
+  const limit = precision === undefined ? most : wanted > count && count > Number(power) ? count : wanted;
+  const isShort = Number(power) >= -4 && Number(power) < limit;
+  return isShort ? String(rounded) : exponent(`${mantissa}e${power}`);
+}
+
+/** At least so many digits. */
+function digits(text: string, least: number): string {
+  const [sign = ''] = /^-/.exec(text) ?? [];
+  return sign + text.slice(sign.length).padStart(least, '0');
 }
 
 function signed(text: string, flags: string): string {

@@ -23,8 +23,13 @@ export const REGEX = {
     run(_, [value, expression, replacement]) {
       const [text, put] = [asText(value), asText(replacement)];
       let length = text.length;
+      let end = -1;
       return text.replace(compile(asText(expression)), (...found: unknown[]) => {
         const groups = typeof found.at(-1) === 'object' ? (found.pop() as Record<string, string>) : {};
+        const [match, at] = [String(found[0]), Number(found.at(-2))];
+        // To Go, nothing right behind a match is none.
+        if (match === '' && at === end) return '';
+        end = at + match.length;
         const piece = expand(put, found.slice(0, -2) as string[], groups);
         length += piece.length;
         return bounded(length, () => piece);
@@ -61,8 +66,12 @@ const PIECES = new RegExp(
     '(?<flags>\\(\\?(?<on>[a-zA-Z]*)(?:-[a-zA-Z]+)?\\))',
     '(?<posix>\\[:(?<not>\\^?)(?<name>[a-z]+):\\])',
     '(?<braces>\\\\x\\{(?<hex>[0-9A-Fa-f]+)\\})',
-    '(?<property>\\\\(?<p>[pP])(?<letter>[A-Z]))',
+    '(?<property>\\\\(?<p>[pP])(?:(?<letter>[A-Z])|\\{(?<class>\\w+)\\}))',
     '(?<escape>\\\\(?<sign>[\\s\\S]))',
+    '(?<repeat>\\{\\d+(?:,\\d*)?\\})',
+    '(?<brace>[{}])',
+    '(?<dot>\\.)',
+    '(?<edge>[$^])',
     '(?<open>\\[\\^?\\]?)',
     '(?<close>\\])',
   ].join('|'),
@@ -71,7 +80,7 @@ const PIECES = new RegExp(
 
 /** @throws Error that says what is wrong with the expression */
 export function compile(expression: string): RegExp {
-  let flags = 'gu';
+  const flags = new Set<string>();
   let inClass = false;
   const source = expression.replace(PIECES, (piece: string, ...rest: unknown[]) => {
     const at = rest.at(-3) as number;
@@ -86,7 +95,10 @@ export function compile(expression: string): RegExp {
       return set;
     }
     if (found['braces'] !== undefined) return `\\u{${found['hex']}}`;
-    if (found['property'] !== undefined) return `\\${found['p']}{${found['letter']}}`;
+    if (found['property'] !== undefined) {
+      const name = found['letter'] ?? found['class'] ?? '';
+      return `\\${found['p']}{${name.length > 2 ? `Script=${name}` : name}}`;
+    }
     if (found['escape'] !== undefined) return escaped(found['sign'] ?? '', inClass);
     if (found['close'] !== undefined) {
       const closes = inClass;
@@ -99,15 +111,18 @@ export function compile(expression: string): RegExp {
       // A "]" that comes first stands for itself.
       return piece.replace(/\]$/, '\\]');
     }
-    if (inClass) return piece;
+    if (inClass || found['repeat'] !== undefined) return piece;
+    if (found['dot'] !== undefined) return flags.has('s') ? '[\\s\\S]' : '[^\\n]';
+    if (found['edge'] !== undefined) return edge(piece, flags.has('m'));
+    if (found['brace'] !== undefined) return `\\${piece}`;
     if (found['named'] !== undefined) return '(?<';
     if (at !== 0 || piece.includes('-') || /[^ims]/.test(found['on'] ?? ''))
       throw new Error(`cannot read ${piece} in the expression (only (?i), (?m) and (?s) at its start)`);
-    flags += [...new Set(found['on'])].join('');
+    for (const flag of found['on'] ?? '') flags.add(flag);
     return '';
   });
   try {
-    return new RegExp(source, flags);
+    return new RegExp(source, flags.has('i') ? 'giu' : 'gu');
   } catch (error) {
     const cause = (error as Error).message.split(': ').at(-1) ?? '';
     throw new Error(`cannot read the expression: ${cause.charAt(0).toLowerCase()}${cause.slice(1)}`, {
@@ -116,13 +131,20 @@ export function compile(expression: string): RegExp {
   }
 }
 
+/** JavaScript has more line breaks than the one of Go, so that its own flag for lines is of no use. */
+function edge(sign: string, ofLines: boolean): string {
+  if (!ofLines) return sign;
+  return sign === '^' ? '(?<=^|\\n)' : '(?=\\n|$)';
+}
+
 function escaped(sign: string, inClass: boolean): string {
-  if (sign === 'A' && !inClass) return '(?<![^])';
-  if (sign === 'z' && !inClass) return '(?![^])';
+  if (sign === 'A' && !inClass) return '^';
+  if (sign === 'z' && !inClass) return '$';
   if (/[1-9k]/.test(sign)) throw new Error(`cannot read \\${sign} in the expression: nothing can refer back`);
   if (sign === 'a') return '\\x07';
   if (PERL[sign] !== undefined && !inClass) return PERL[sign];
   if (sign === 's' && inClass) return '\\t\\n\\f\\r\\x20';
+  if (sign === 'S' && inClass) return '\\x00-\\x08\\x0B\\x0E-\\x1F\\x21-\\u{10FFFF}';
   // Signs without a meaning may be escaped in Go, and may not in JavaScript.
   if (/[^A-Za-z0-9\s]/.test(sign) && !/[\^$\\.*+?()[\]{}|/-]/.test(sign)) return sign;
   return sign === '-' && !inClass ? '-' : `\\${sign}`;

@@ -138,7 +138,8 @@ export const STRINGS = {
     examples: [['{{toTitle "big web"}}', 'Big Web']],
     values: [1, 1],
     options: [],
-    run: (_, [text]) => asText(text).replace(/(?<![\p{L}\p{N}_'])\p{L}/gu, (letter) => letter.toUpperCase()),
+    run: (_, [text]) =>
+      asText(text).replace(/(?<![A-Za-z0-9_]|[^\p{ASCII}\s])\p{L}/gu, (letter) => letter.toUpperCase()),
   },
   print: {
     usage: 'print "a" 1',

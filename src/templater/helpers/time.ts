@@ -41,7 +41,7 @@ const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 
 
 /** Every part that a layout can have, the longer before what they begin with. */
 const PARTS =
-  /January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|__2|002|01|02|03|04|05|06|15|-07:00:00|-07:00|-0700|-07|Z07:00|Z0700|Z07|[.,](?:0+|9+)(?!\d)|_2(?!006)|PM|pm|1|2|3|4|5/g;
+  /January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|__2|002|01|02|03|04|05|06|15|-070000|-07:00:00|-0700|-07:00|-07|Z070000|Z07:00:00|Z0700|Z07:00|Z07|[.,](?:0+|9+)(?!\d)|_2(?!006)|PM|pm|1|2|3|4|5/g;
 
 /** A time, in UTC, in a layout of Go's: how the second of January 2006 at 15:04:05 would be written. */
 export function formatTime(time: Date, layout: string): string {
@@ -74,10 +74,13 @@ export function formatTime(time: Date, layout: string): string {
     '5': String(time.getUTCSeconds()),
     PM: time.getUTCHours() < 12 ? 'AM' : 'PM',
     pm: time.getUTCHours() < 12 ? 'am' : 'pm',
+    '-070000': '+000000',
     '-07:00:00': '+00:00:00',
     '-07:00': '+00:00',
     '-0700': '+0000',
     '-07': '+00',
+    Z070000: 'Z',
+    'Z07:00:00': 'Z',
     'Z07:00': 'Z',
     Z0700: 'Z',
     Z07: 'Z',
