@@ -106,7 +106,10 @@ export function compile(expression: string): RegExp {
       return closes ? piece : '\\]';
     }
     if (found['open'] !== undefined) {
-      if (inClass) return piece.replace('[', '\\[');
+      if (inClass) {
+        inClass = !piece.endsWith(']');
+        return piece.replace('[', '\\[');
+      }
       inClass = true;
       // A "]" that comes first stands for itself.
       return piece.replace(/\]$/, '\\]');
