@@ -5,6 +5,7 @@ import type { Helper } from '../../src/templater/helpers/helper.ts';
 import { HELPERS } from '../../src/templater/helpers/index.ts';
 import { runLimited, TimeoutError } from '../../src/templater/limit.ts';
 import { compileTemplate, LANGUAGE, type Language } from '../../src/templater/render.ts';
+import { hbs, startTemplater } from './template.ts';
 import { error, refusal, run, text, worldOf } from './world.ts';
 
 describe('nothing but data can be reached', () => {
@@ -201,4 +202,27 @@ test('a run that was cut short leaves nothing behind for the next', () => {
   );
   for (let i = 0; i < 3; i++) assert.match(compiled(worldOf({})).error ?? '', /longer than 100 ms/);
   assert.equal(text('{{get "k" default="clean"}}'), 'clean');
+});
+
+test('a template that has no end keeps its last good file, and holds up nobody for long', async (t) => {
+  const kv = (evil: string, other: string): string => JSON.stringify({ kv: { evil, other } });
+  const run = startTemplater(
+    t,
+    {
+      'kv.json': kv('aaa', '1'),
+      'a/templates/a.hbs': hbs({ dest: '${OUT}/a' }, '{{regexMatch (key "evil") "^(a+)+$"}} {{key "evil"}}'),
+      'b/templates/b.hbs': hbs({ dest: '${OUT}/b' }, '{{key "other"}}'),
+    },
+    { args: ['--source', 'file:kv.json'], env: { SUPERVISE_RENDER_TIMEOUT: '300ms' } },
+  );
+  await run.file('out/a', 'true aaa');
+  run.write({ 'kv.json': kv(`${'a'.repeat(50)}b`, '2') });
+  const { cause } = await run.event('could not render');
+  assert.match(String(cause), /^cannot render .*\/a\/templates\/a\.hbs: it took longer than \d+ ms/);
+  await run.file('out/b', '2');
+  assert.equal(run.read('out/a'), 'true aaa');
+  run.write({ 'kv.json': kv('aa', '3') });
+  await run.event('mended');
+  await run.file('out/a', 'true aa');
+  await run.file('out/b', '3');
 });

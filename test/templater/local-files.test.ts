@@ -8,6 +8,7 @@ import { withLocalFiles } from '../../src/templater/source/local-files.ts';
 import type { Query } from '../../src/templater/source/query.ts';
 import type { Answer, Source } from '../../src/templater/source/source.ts';
 import { tempDir, until } from '../tree.ts';
+import { hbs, startTemplater } from './template.ts';
 
 test('a file is told, and told again when it changes, goes, comes back, or is another', async (t) => {
   const directory = tempDir(t);
@@ -71,4 +72,28 @@ test('a file is told, and told again when it changes, goes, comes back, or is an
   await source.stop();
   assert.equal(answers.length, count);
   assert.ok(stopped);
+});
+
+test('a template follows the files that it names, from its service directory or anywhere', async (t) => {
+  const run = startTemplater(
+    t,
+    {
+      'kv.json': '{"kv":{"name":"data/a"}}',
+      'app/data/a': 'one',
+      'app/templates/a.hbs': hbs(
+        { dest: '${OUT}/a' },
+        '{{file (key "name")}}{{file "data/none" default="-"}}',
+      ),
+      'late/templates/a.hbs': hbs({ dest: '${OUT}/late' }, '{{file (env "LATE")}}'),
+    },
+    { args: ['--source', 'file:kv.json'], env: { LATE: join(tempDir(t), 'deep/late') } },
+  );
+  await run.file('out/a', 'one-');
+  await run.report('waiting', 1, 'late');
+  run.write({ 'app/data/a': 'two' });
+  await run.file('out/a', 'two-');
+  run.write({ 'app/data/none': '+' });
+  await run.file('out/a', 'two+');
+  run.write({ 'app/data/b': 'three', 'kv.json': '{"kv":{"name":"data/b"}}' });
+  await run.file('out/a', 'three+');
 });

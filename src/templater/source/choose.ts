@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UserError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { withLocalFiles } from './local-files.ts';
 import type { Source, SourceState } from './source.ts';
 
 /** Where values come from, before anything is opened. */
@@ -42,8 +43,13 @@ export function chooseSource({ source, consulAddr, env, scandir }: Wishes): Choi
 /** The file source that is taken when nothing names another, in a scandir. */
 export const EMBEDDED = ['.supervise/kv.json', '.supervise/kv.yaml', '.supervise/kv.yml'];
 
-/** Opens what was chosen; only the code of that source is loaded. */
-export async function openSource(
+/** Opens what was chosen, and with it the files of this machine that templates name. */
+export async function openSource(...[choice, context]: Parameters<typeof openChosen>): Promise<Source> {
+  return withLocalFiles(await openChosen(choice, context), context.log);
+}
+
+/** Only the code of that source is loaded. */
+async function openChosen(
   choice: Choice,
   context: {
     env: Wishes['env'];
