@@ -48,7 +48,7 @@ export async function readTemplates(
     const directory = join(scandir, service, 'templates');
     let files: string[];
     try {
-      files = (await readdir(directory)).filter(isText).sort();
+      files = (await readdir(directory)).filter(isTemplate).sort();
     } catch (error) {
       if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR')
         found.templates.push(broken(service, directory, `cannot read ${directory}: ${causeOf(error)}`));
@@ -65,13 +65,8 @@ export async function readTemplates(
   return found;
 }
 
-/** Whether a name in one of the directories concerns us: a template's, a partial's, or that of the partials. */
+/** Whether a file of `templates/` or `partials/` is one; a dot-file is some editor's. */
 export function isTemplate(name: string): boolean {
-  return isText(name) || name === PARTIALS;
-}
-
-/** A dot-file is some editor's. */
-function isText(name: string): boolean {
   return name.endsWith('.hbs') && !name.startsWith('.');
 }
 
@@ -126,7 +121,7 @@ async function readPartials(directory: string): Promise<Map<string, string | Err
     if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw error;
     return [];
   });
-  for (const file of files.filter(isText)) {
+  for (const file of files.filter(isTemplate)) {
     const text = await readText(join(directory, file)).catch((error: unknown) => new Error(causeOf(error)));
     partials.set(basename(file, '.hbs'), text);
   }

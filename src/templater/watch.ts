@@ -26,6 +26,8 @@ export interface Watch {
 export function createWatch(changed: () => void, failed: (directory: string, error: unknown) => void): Watch {
   /** By directory and inode: a directory of the same name may be another one. */
   const watchers = new Map<string, FSWatcher>();
+  /** By the same: which names count now. One directory can stand for several that are not there yet. */
+  let counting = new Map<string, ((name: string) => boolean)[]>();
   let timer: NodeJS.Timeout | undefined;
 
   // Not restarted by further events: what is written without a pause is looked at all the same.
@@ -37,11 +39,12 @@ export function createWatch(changed: () => void, failed: (directory: string, err
     }, SETTLE);
   };
 
-  const open = (directory: string, counts: (name: string) => boolean): FSWatcher | undefined => {
+  const open = (directory: string, key: string): FSWatcher | undefined => {
     try {
       const watcher = watch(directory, (_event, name) => {
         // Its own name: the directory itself was moved or removed.
-        if (name === null || name === basename(directory) || counts(name)) soon();
+        if (name === null || name === basename(directory)) soon();
+        else if (counting.get(key)?.some((counts) => counts(name))) soon();
       });
       watcher.on('error', (error) => failed(directory, error));
       soon();
@@ -54,17 +57,18 @@ export function createWatch(changed: () => void, failed: (directory: string, err
 
   return {
     follow(wanted) {
-      const kept = new Set<string>();
+      counting = new Map();
       for (const [path, counts] of wanted) {
         const { directory, inode, below } = nearest(path);
         const key = `${inode} ${directory}`;
-        kept.add(key);
+        const all = counting.get(key) ?? [];
+        counting.set(key, [...all, below === undefined ? counts : (name) => name === below]);
         if (watchers.has(key)) continue;
-        const watcher = open(directory, below === undefined ? counts : (name) => name === below);
+        const watcher = open(directory, key);
         if (watcher) watchers.set(key, watcher);
       }
       for (const [key, watcher] of watchers) {
-        if (kept.has(key)) continue;
+        if (counting.has(key)) continue;
         watchers.delete(key);
         watcher.close();
       }

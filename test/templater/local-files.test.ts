@@ -3,12 +3,16 @@ import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLog } from '../../src/log.ts';
 import { withLocalFiles } from '../../src/templater/source/local-files.ts';
 import type { Query } from '../../src/templater/source/query.ts';
 import type { Answer, Source } from '../../src/templater/source/source.ts';
 import { tempDir, until } from '../tree.ts';
 import { hbs, startTemplater } from './template.ts';
+
+/** Long enough for the look that follows a new watch: a change after it must be told by the watch itself. */
+const settled = (): Promise<void> => delay(200);
 
 test('a file is told, and told again when it changes, goes, comes back, or is another', async (t) => {
   const directory = tempDir(t);
@@ -66,6 +70,14 @@ test('a file is told, and told again when it changes, goes, comes back, or is an
   writeFileSync(join(directory, 'sub/..data'), 'linked');
   symlinkSync('..data', path);
   await until('linked', () => last() === 'linked');
+  let second: string | undefined;
+  source.subscribe(
+    { kind: 'file', name: join(directory, 'sub/later'), params: {} },
+    { answer: ({ data }) => (second = data?.Content), problem: () => {} },
+  );
+  await settled();
+  writeFileSync(join(directory, 'sub/later'), 'also seen');
+  await until('a file whose directory was watched already', () => second === 'also seen');
   const count = answers.length;
   end();
   writeFileSync(path, 'unseen');

@@ -68,3 +68,37 @@ test('other names in a directory are of no concern', async (t) => {
   writeFileSync(join(directory, 'file'), 'x');
   await until('the next look', () => looks() === 3);
 });
+
+test('several directories that are not there yet are all waited for, and names can be added to one that is', async (t) => {
+  const directory = tempDir(t);
+  const files = ['a/file', 'b/file', 'one', 'two'].map((name) => join(directory, name));
+  const wanted = new Set(files.slice(0, 3));
+  let looks = 0;
+  const follow = (): void =>
+    watch.follow(
+      new Map([...wanted].map(dirname).map((each) => [each, (name) => wanted.has(join(each, name))])),
+    );
+  const watch = createWatch(
+    () => {
+      looks++;
+      follow();
+    },
+    (_directory, error) => assert.fail(error as Error),
+  );
+  t.after(() => watch.stop());
+  follow();
+  await until('the look at the beginning', () => looks === 1);
+  wanted.add(files[3] ?? '');
+  follow();
+  for (const file of files.toReversed()) {
+    const before = looks;
+    mkdirSync(dirname(file), { recursive: true });
+    await until(
+      `a look, or a directory that was there, for ${file}`,
+      () => looks > before || dirname(file) === directory,
+    );
+    const made = looks;
+    writeFileSync(file, '');
+    await until(`a look after ${file}`, () => looks > made);
+  }
+});

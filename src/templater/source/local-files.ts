@@ -1,14 +1,15 @@
-import { basename, dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { causeOf, errno } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { readPlainFile } from '../disk.ts';
 import { createWatch } from '../watch.ts';
-import { describeQuery, type LocalFile, type Query } from './query.ts';
+import type { LocalFile, Query } from './query.ts';
 import { record } from './records.ts';
 import type { Sink, Source } from './source.ts';
 
 /** A source that also answers for files of this machine, which it watches; all else is for the other one. */
 export function withLocalFiles(source: Source, log: Log): Source {
+  /** By path. */
   const followed = new Map<string, Followed>();
   let stopped = false;
 
@@ -29,8 +30,7 @@ export function withLocalFiles(source: Source, log: Log): Source {
       if (isFollowed(each)) sink.problem(causeOf(error));
     }
   };
-  const isFollowed = (each: Followed): boolean =>
-    !stopped && followed.get(describeQuery(each.query)) === each;
+  const isFollowed = (each: Followed): boolean => !stopped && followed.get(each.query.name) === each;
 
   // One look at a time, in order: of two at once the older could finish last.
   let looking: Promise<unknown> = Promise.resolve();
@@ -42,32 +42,28 @@ export function withLocalFiles(source: Source, log: Log): Source {
   const watch = createWatch(look, (directory, error) =>
     log.warn('could not watch', { directory, cause: causeOf(error) }),
   );
-  const directories = (): Map<string, (name: string) => boolean> => {
-    const names = new Map<string, Set<string>>();
-    for (const { query } of followed.values()) {
-      const directory = dirname(query.name);
-      names.set(directory, (names.get(directory) ?? new Set()).add(basename(query.name)));
-    }
-    // A config map's files are links through `..data`; its change is the file's.
-    return new Map(
-      [...names].map(([directory, wanted]) => [
-        directory,
-        (name) => wanted.has(name) || name.startsWith('..'),
-      ]),
+  // A config map's files are links through `..data`; its change is the file's.
+  const directories = (): Map<string, (name: string) => boolean> =>
+    new Map(
+      [...followed.keys()]
+        .map(dirname)
+        .map((directory) => [
+          directory,
+          (name) => followed.has(join(directory, name)) || name.startsWith('..'),
+        ]),
     );
-  };
 
   return {
     ...source,
     name: source.name,
     subscribe(query, sink) {
       if (query.kind !== 'file') return source.subscribe(query, sink);
-      const id = describeQuery(query);
+      const path = query.name;
       const entry = { query, sink, bytes: undefined } as unknown as Followed;
-      followed.set(id, entry);
+      followed.set(path, entry);
       look();
       return () => {
-        if (followed.get(id) === entry) followed.delete(id);
+        if (followed.get(path) === entry) followed.delete(path);
         if (!stopped) watch.follow(directories());
       };
     },
