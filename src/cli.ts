@@ -54,6 +54,13 @@ export const OPTIONS = {
     help: 'values for templates: file:PATH or consul:HOST:PORT',
   },
   wait: { value: 'MIN:MAX', default: '100ms:2s', help: 'collect changes of values for this long' },
+  cache: {
+    value: 'DIR',
+    default: 'none',
+    help: 'keep the last good values there, for a start while Consul is away',
+  },
+  helpers: { value: 'FILE', default: 'none', help: 'helpers of your own for templates, in JavaScript' },
+  'render-timeout': { value: 'TIME', default: '5s', help: 'ceiling of one run of a template' },
   socket: { value: 'PATH', default: 'see help control', help: 'the control socket' },
   'wait-until': {
     flag: 'wait',
@@ -126,6 +133,9 @@ export const COMMANDS = {
       'watch',
       'source',
       'wait',
+      'cache',
+      'helpers',
+      'render-timeout',
       'socket',
       'log-format',
       'log-level',
@@ -192,7 +202,7 @@ export const COMMANDS = {
   lint: {
     usage: 'lint [scandir] [--json]',
     help: 'read everything, complain about everything, start nothing',
-    options: ['json', 'stop-timeout', 'source', 'disable', 'enable'],
+    options: ['json', 'stop-timeout', 'source', 'helpers', 'disable', 'enable'],
     words: [0, 1],
     takes: ['directory'],
   },
@@ -260,6 +270,9 @@ export interface Options {
   enable: readonly string[];
   watch: boolean | undefined;
   source: string | undefined;
+  cache: string | undefined;
+  helpers: string | undefined;
+  renderTimeout: Ms | undefined;
   wait: string | undefined;
   waitUntil: Goal | undefined;
   for: Goal | undefined;
@@ -361,6 +374,9 @@ function readOptions(given: Given): Options {
     disable: text('disable', 'names of services', parseNames) ?? [],
     enable: text('enable', 'names of services', parseNames) ?? [],
     watch: readSwitch('watch', given('watch')),
+    cache: text('cache', 'a directory', (value) => value),
+    helpers: text('helpers', 'a file', (value) => value),
+    renderTimeout: text('render-timeout', 'a time such as 5s', parseDuration),
     source: text('source', 'file:PATH or consul:HOST:PORT', (value) => value),
     wait: text('wait', 'two times such as 100ms:2s', (value) => (parseWait(value) ? value : undefined)),
     waitUntil: text('wait-until', 'ready or down', (value) =>

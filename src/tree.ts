@@ -250,6 +250,8 @@ export class Tree {
 
   restart(name: string): void {
     const member = this.find(name);
+    // What is done has no process to stop; it waits for what it depends on, as at every start.
+    if (member.runner.service.is === 'done') member.runner.send({ type: 'down' });
     if (member.runner.isSettled) {
       this.up(name);
       return;

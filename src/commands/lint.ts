@@ -21,6 +21,7 @@ export async function lintVerb(
     env: process.env,
     stopTimeout: options.stopTimeout,
     source: options.source,
+    helpers: options.helpers,
     uid: process.geteuid?.() ?? 0,
     disabled: new Set(options.disable),
     enabled: new Set(options.enable),

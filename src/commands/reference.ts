@@ -121,7 +121,7 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
   templates: {
     about: 'settings and helpers of templates',
     async text() {
-      const { HELPERS } = await import('../templater/helpers/index.ts');
+      const { describeTemplates } = await import('../templater/reference.ts');
       const { TEMPLATE_SETTINGS } = await import('../templater/settings.ts');
       return [
         'Handlebars templates, templates/*.hbs of a service; the first comment of each holds its settings:',
@@ -132,15 +132,7 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
         '',
         ...columns(Object.entries(TEMPLATE_SETTINGS), WIDE),
         '',
-        'Helpers, beside Handlebars’ own if, unless, each, with and lookup:',
-        '',
-        ...columns(
-          Object.values(HELPERS).map((helper) => [
-            helper.usage,
-            'meaning' in helper ? String(helper.meaning) : '',
-          ]),
-          WIDE,
-        ),
+        ...describeTemplates().trimEnd().split('\n'),
       ];
     },
   },

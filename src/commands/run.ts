@@ -171,10 +171,13 @@ function chooseScandir(named: string | undefined, hasCommand: boolean): string |
 }
 
 function templaterFlags(options: Invocation['options']): string[] {
-  const { source, wait, logFormat, logLevel } = options;
+  const { source, wait, cache, helpers, renderTimeout, logFormat, logLevel } = options;
   return [
     ...(source === undefined ? [] : ['--source', source]),
     ...(wait === undefined ? [] : ['--wait', wait]),
+    ...(cache === undefined ? [] : ['--cache', cache]),
+    ...(helpers === undefined ? [] : ['--helpers', helpers]),
+    ...(renderTimeout === undefined ? [] : ['--render-timeout', String(renderTimeout)]),
     ...(logFormat === undefined ? [] : ['--log-format', logFormat]),
     ...(logLevel === 'info' ? [] : ['--log-level', logLevel]),
   ];

@@ -14,6 +14,8 @@ export interface Facts {
   stopTimeout: Ms;
   /** `--source`, or SUPERVISE_SOURCE. */
   source: string | undefined;
+  /** `--helpers`, or SUPERVISE_HELPERS. */
+  helpers: string | undefined;
   /** Our effective uid, as which the tree would run. */
   uid: number;
   /** SUPERVISE_DISABLE, SUPERVISE_ENABLE. */

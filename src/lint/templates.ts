@@ -5,6 +5,7 @@ import { TEMPLATER } from '../core/services.ts';
 import { causeOf, describe, errno } from '../errors.ts';
 import { isOurs } from '../os/account.ts';
 import { followLinks, unlessMissing } from '../templater/disk.ts';
+import { createLanguage } from '../templater/language.ts';
 import { type Ids, lookUpOwner } from '../templater/owner.ts';
 import type { Settings } from '../templater/settings.ts';
 import { readTemplates, type Template } from '../templater/templates.ts';
@@ -13,14 +14,17 @@ import { type Complaint, complain, undescribe } from './complaint.ts';
 import type { Facts } from './facts.ts';
 
 /** The templates as the templater would refuse them, and where it would fail to write. */
-export async function checkTemplates({ scandir, env, uid, services }: Facts): Promise<Complaint[]> {
-  const { templates } = await readTemplates(scandir.path, env);
+export async function checkTemplates({ scandir, env, helpers, uid, services }: Facts): Promise<Complaint[]> {
+  const complaints: Complaint[] = [];
+  const language = createLanguage({ helpers }, ({ message, hint }) => {
+    complaints.push(complain('error', null, helpers ?? '', hint ? { message, hint } : { message }));
+  });
+  const { templates } = await readTemplates(scandir.path, env, language);
   const closed = new Set(
     scandir.services
       .filter(({ path, unreadable }) => unreadable.some(({ file }) => file === path))
       .map(({ name }) => name),
   );
-  const complaints: Complaint[] = [];
   const writers = new Map<string, string>();
   const templater = services.find(({ config }) => config.name === TEMPLATER);
   const isOurUser = templater?.config.account === undefined || isOurs(templater.config.account);

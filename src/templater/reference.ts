@@ -15,6 +15,7 @@ export interface ReferenceRow {
 }
 
 const BLOCK_GROUP = 'Blocks';
+const WIDTH = 118;
 
 /** Every word that templates know, in the order in which it is best read. */
 export function referenceRows(): ReferenceRow[] {
@@ -37,11 +38,11 @@ function rowsOf(
   }));
 }
 
-/** The text of `help templates`. */
+/** The helpers' part of `help templates`. */
 export function describeTemplates(): string {
   const groups = Map.groupBy(referenceRows(), ({ group }) => group);
   return [
-    'Templates are Handlebars: {{helper value option=value}}, and (helper value) where a value stands. What is examined',
+    'A helper is written {{helper value option=value}}, and (helper value) where a value stands. What is examined',
     'comes first: {{join (split (key "app/hosts") ",") " "}}. Nothing is HTML-escaped. Each helper below with examples,',
     'and what they come to on the data at the end.',
     ...[...groups].flatMap(([group, rows]) => ['', group.toUpperCase(), ...rows.flatMap(entryOf)]),
@@ -58,10 +59,14 @@ function entryOf({ group, usage, meaning, examples }: ReferenceRow): string[] {
   return [
     `  ${group === BLOCK_GROUP ? `{{${usage}}}` : usage}`,
     `      ${meaning}`,
-    ...examples.map(([template, output]) =>
-      `      ${template}  →  ${output.replaceAll('\n', '⏎')}`.trimEnd(),
-    ),
+    ...examples.flatMap(([template, output]) => exampleOf(template, output.replaceAll('\n', '⏎'))),
   ];
+}
+
+/** On one line where that is no wider than a terminal. */
+function exampleOf(template: string, output: string): string[] {
+  const whole = `      ${template}  →  ${output}`.trimEnd();
+  return whole.length <= WIDTH ? [whole] : [`      ${template}`, `        →  ${output}`];
 }
 
 /** The data of the examples, as a file source holds them. */

@@ -164,6 +164,7 @@ test('what boot refuses, lint says too', async () => {
           env: {},
           stopTimeout: 9000,
           source: undefined,
+          helpers: undefined,
           uid: process.geteuid?.() ?? 0,
           disabled: new Set(),
           enabled: new Set(),

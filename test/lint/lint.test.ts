@@ -12,6 +12,7 @@ const CIRCUMSTANCES: Circumstances = {
   env: { PATH: '/usr/bin:/bin' },
   stopTimeout: 9000,
   source: undefined,
+  helpers: undefined,
   // Not root: the modes of temporary directories are none of these tests' business.
   uid: process.geteuid?.() || 1000,
   disabled: new Set(),
@@ -653,7 +654,7 @@ for (const [what, files, problem, fix] of [
   [
     'that does not compile',
     template('dest: data/a', '{{#if (env "A")}}'),
-    'cannot read DIR/web/templates/a.hbs: line 4: did not expect the end of the file',
+    'cannot read DIR/web/templates/a.hbs: line 4: "{{#if" has no end (expected "{{/if}}")',
     null,
   ],
   [

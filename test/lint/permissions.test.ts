@@ -45,6 +45,7 @@ test('and in words', (t) => {
     env,
     stopTimeout: 9000,
     source: undefined,
+    helpers: undefined,
     uid: 0,
     disabled: new Set<string>(),
     enabled: new Set<string>(),

@@ -5,7 +5,7 @@ export const SOCKADDR = {
   sockaddr: {
     usage: 'sockaddr "GetPrivateIP"',
     meaning:
-      'address of this machine: GetPrivateIP, GetPublicIP, GetInterfaceIP "eth0", or all of them with IPs; nothing where there is none',
+      'address of this machine: GetPrivateIP, GetPublicIP, GetInterfaceIP "eth0"; with IPs all of them; or nothing',
     examples: [['{{sockaddr "GetInterfaceIP \\"lo\\""}}', '127.0.0.1']],
     values: [1, 1],
     options: [],
