@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chooseSource } from '../../src/templater/source/choose.ts';
-import { pathOf, readReply } from '../../src/templater/source/consul-answer.ts';
+import { readReply } from '../../src/templater/source/consul-answer.ts';
 import { readConsulConfig } from '../../src/templater/source/consul-config.ts';
+import { pathOf } from '../../src/templater/source/consul-path.ts';
 import type { Query } from '../../src/templater/source/query.ts';
 import { tempDir, writeFiles } from '../tree.ts';
 
@@ -124,11 +125,12 @@ test("instances: the service's address or its node's, the worst of its checks, i
     entry('3', 'w', ['critical', 'maintenance']),
     entry('4', 'w', ['warning', 'critical']),
   ]);
-  const read = (params: Query['params']) =>
-    readReply<'service'>(
-      { kind: 'service', name: 'web', params },
-      { status: 200, headers: { 'x-consul-index': '9' }, body },
-    ).data;
+  const read = (params: Query['params']) => {
+    const query: Query<'service'> = { kind: 'service', name: 'web', params };
+    return readReply(query, { status: 200, headers: { 'x-consul-index': '9' }, body })
+      .part(query)
+      .data();
+  };
   assert.deepEqual(
     read({ status: 'passing' })?.map(({ Address, ID }) => `${ID} ${Address}`),
     ['w1 1.2.3.4', 'w2 10.0.0.1'],

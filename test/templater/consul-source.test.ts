@@ -294,34 +294,33 @@ test('a Unix socket, and a path in front of /v1', async (t) => {
 test('more queries than connections: each has its turn, and the agent keeps connections for others', async (t) => {
   let open = 0;
   let most = 0;
-  const held = new Map<string, ServerResponse>();
   const changed = new Set<string>();
   const proxy = await startFaultProxy((incoming, outgoing) => {
     const url = new URL(incoming.url ?? '', 'http://consul');
     most = Math.max(most, ++open);
     outgoing.on('close', () => open--);
+    const answer = (): void => {
+      const news = changed.has(url.pathname);
+      const list = [{ Node: { Node: 'n', Address: '1.1.1.1' }, Service: { ID: 'w', Port: news ? 2 : 1 } }];
+      outgoing.writeHead(200, { 'x-consul-index': news ? '6' : '5' }).end(JSON.stringify(list));
+    };
     const wait = /^(\d+)ms$/.exec(url.searchParams.get('wait') ?? '')?.[1];
-    if (wait === undefined) return reply(outgoing, 'a', '5');
-    const key = url.pathname;
-    held.set(key, outgoing);
-    const timer = setTimeout(
-      () => reply(outgoing, changed.has(key) ? 'b' : 'a', changed.has(key) ? '6' : '5'),
-      Number(wait),
-    );
+    const timer = setTimeout(answer, Number(wait ?? 0));
     outgoing.on('close', () => clearTimeout(timer));
   });
   t.after(() => proxy.close());
-  const followed = follow(t, proxy.address);
-  const values = new Map<string, string>();
+  const { source } = follow(t, proxy.address);
+  const ports = new Map<string, number>();
   for (let i = 0; i < 250; i++)
-    followed.source.subscribe(
-      { kind: 'key', name: `k/${i}`, params: {} },
-      { answer: ({ data }) => void values.set(`k/${i}`, data?.Value ?? ''), problem: () => {} },
+    source.subscribe(
+      { kind: 'service', name: `s${i}`, params: { status: 'passing' } },
+      { answer: ({ data }) => void ports.set(`s${i}`, data?.[0]?.Port ?? 0), problem: () => {} },
     );
-  await until('all first answers', () => values.size === 250);
-  for (let i = 0; i < 250; i++) changed.add(`/v1/kv/k/${i}`);
-  await until('all changes', () => [...values.values()].every((value) => value === 'b'));
-  assert.ok(most <= 110, `${most} connections at once`);
+  await until('all first answers', () => ports.size === 250);
+  assert.ok(source.explain?.().some(({ connection }) => connection === 'queued'));
+  for (let i = 0; i < 250; i++) changed.add(`/v1/health/service/s${i}`);
+  await until('all changes', () => [...ports.values()].every((port) => port === 2));
+  assert.ok(most <= 18, `${most} connections at once`);
 });
 
 test('TLS, with a name of its own and a certificate of ours', async (t) => {

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
+import { type Ms, parseDuration } from '../../core/duration.ts';
 import { causeOf, UserError } from '../../errors.ts';
 
 /** How to reach Consul, as its own clients read it from the environment. */
@@ -17,6 +19,10 @@ export interface ConsulConfig {
   tls: SecureContextOptions & { servername?: string; rejectUnauthorized?: boolean };
   /** Parameters of every request: `ns`, `partition`. */
   params: Readonly<Record<string, string>>;
+  /** Any server may answer, unless it has been out of touch with the leader for longer; undefined: only the leader. */
+  maxStale: Ms | undefined;
+  /** Where the token is, when it is in a file. */
+  tokenFile: string | undefined;
   /**
    * Headers with the token as it is now: its file may be replaced while we run.
    * @throws UserError when the file cannot be read
@@ -39,11 +45,16 @@ export function readConsulConfig(env: Environment, address: string | undefined):
     ...(env['CONSUL_NAMESPACE'] ? { ns: env['CONSUL_NAMESPACE'] } : {}),
     ...(env['CONSUL_PARTITION'] ? { partition: env['CONSUL_PARTITION'] } : {}),
   };
+  const common = {
+    params,
+    maxStale: readMaxStale(env['SUPERVISE_MAX_STALE']),
+    tokenFile: env['CONSUL_HTTP_TOKEN_FILE'] || undefined,
+  };
   const socketPath = /^unix:\/\/(\/.+)$/.exec(text)?.[1];
   if (socketPath !== undefined) {
     const headers = headersFrom(env, undefined);
     const place = { host: 'localhost', port: 0, socketPath, prefix: '', secure: false, tls: {} };
-    return { name: `consul at ${socketPath}`, ...place, params, headers };
+    return { name: `consul at ${socketPath}`, ...place, ...common, headers };
   }
   const url = parseAddress(text, isTrue(env['CONSUL_HTTP_SSL']));
   const secure = url.protocol === 'https:';
@@ -59,9 +70,19 @@ export function readConsulConfig(env: Environment, address: string | undefined):
     socketPath: undefined,
     prefix: url.pathname.replace(/\/+$/, ''),
     tls: secure ? readTls(env) : {},
-    params,
+    ...common,
     headers: headersFrom(env, url.username ? `${url.username}:${url.password}` : undefined),
   };
+}
+
+function readMaxStale(text: string | undefined): Ms | undefined {
+  if (!text) return undefined;
+  const time = parseDuration(text);
+  if (time === undefined)
+    throw new UserError(
+      `cannot use SUPERVISE_MAX_STALE: expected a time such as 2s, got ${JSON.stringify(text)}`,
+    );
+  return time;
 }
 
 function parseAddress(text: string, secure: boolean): URL {
@@ -77,16 +98,18 @@ function parseAddress(text: string, secure: boolean): URL {
 }
 
 function readTls(env: Environment): ConsulConfig['tls'] {
-  const file = (variable: string): string | undefined => {
+  const from = <T>(variable: string, read: (path: string) => T): T | undefined => {
     const path = env[variable];
     if (!path) return undefined;
     try {
-      return readFileSync(path, 'utf8');
+      return read(path);
     } catch (error) {
       throw new UserError(`cannot read ${variable}=${path}: ${causeOf(error)}`, { cause: error });
     }
   };
-  const [ca, cert, key] = [file('CONSUL_CACERT'), file('CONSUL_CLIENT_CERT'), file('CONSUL_CLIENT_KEY')];
+  const file = (variable: string): string | undefined => from(variable, (path) => readFileSync(path, 'utf8'));
+  const ca = file('CONSUL_CACERT') ?? from('CONSUL_CAPATH', readCertificates);
+  const [cert, key] = [file('CONSUL_CLIENT_CERT'), file('CONSUL_CLIENT_KEY')];
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
@@ -94,6 +117,16 @@ function readTls(env: Environment): ConsulConfig['tls'] {
     ...(env['CONSUL_TLS_SERVER_NAME'] ? { servername: env['CONSUL_TLS_SERVER_NAME'] } : {}),
     ...(isFalse(env['CONSUL_HTTP_SSL_VERIFY']) ? { rejectUnauthorized: false } : {}),
   };
+}
+
+/** Every certificate in the files of a directory. */
+function readCertificates(directory: string): string[] {
+  const found = readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => readFileSync(join(directory, name), 'utf8'))
+    .filter((text) => text.includes('-----BEGIN CERTIFICATE-----'));
+  if (found.length === 0) throw new Error('there is no certificate in it');
+  return found;
 }
 
 function headersFrom(env: Environment, login: string | undefined): ConsulConfig['headers'] {

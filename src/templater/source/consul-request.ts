@@ -9,10 +9,10 @@ export interface Requester {
   /**
    * One GET.
    * @param limit from the first byte sent to the last received
-   * @param blocking whether the answer is waited for on purpose
-   * @throws Error when there is no whole answer in time
+   * @param mostBytes a larger answer is cut off
+   * @throws TooLarge, or Error when there is no whole answer in time
    */
-  get(path: string, options: { limit: Ms; blocking: boolean; signal: AbortSignal }): Promise<Reply>;
+  get(path: string, options: { limit: Ms; mostBytes?: number; signal: AbortSignal }): Promise<Reply>;
   close(): void;
 }
 
@@ -21,20 +21,22 @@ const MOST_BYTES = 64 * 1024 * 1024;
 const KEEP_ALIVE: Ms = 15_000;
 /** The kernel would try for two minutes, at ever longer intervals, and notice late that the way is open again. */
 const CONNECT_LIMIT: Ms = 3000;
-/** Consul allows a client 200 connections by default; our sum stays well below. */
-export const MOST_BLOCKING = 100;
-const MOST_OTHER = 10;
+/**
+ * Consul allows an address 200 connections by default, and there may be a dozen containers behind one. HTTP/1.1 has one for
+ * each query that waits; the others are for queries that are answered at once.
+ */
+export const MOST_WAITING = 14;
+const MOST_CONNECTIONS = 18;
 
-/** Plain HTTP/1.1: one connection for each query that waits, and a few kept for those that do not. */
+/** An answer that is not wanted to its end. */
+export class TooLarge extends Error {}
+
 export function createRequester(config: ConsulConfig): Requester {
-  const agent = (maxSockets: number): Agent => {
-    const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE, maxSockets };
-    return config.secure ? new SecureAgent({ ...options, ...config.tls }) : new Agent(options);
-  };
-  const agents = { blocking: agent(MOST_BLOCKING), other: agent(MOST_OTHER) };
+  const sockets = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE, maxSockets: MOST_CONNECTIONS };
+  const agent = config.secure ? new SecureAgent({ ...sockets, ...config.tls }) : new Agent(sockets);
 
   return {
-    async get(path, { limit, blocking, signal }) {
+    async get(path, { limit, mostBytes = MOST_BYTES, signal }) {
       const headers = await config.headers();
       signal.throwIfAborted();
       const options = {
@@ -43,19 +45,18 @@ export function createRequester(config: ConsulConfig): Requester {
         socketPath: config.socketPath,
         path: config.prefix + path,
         headers: { accept: 'application/json', ...headers },
-        agent: blocking ? agents.blocking : agents.other,
+        agent,
         signal,
       };
-      return exchange((config.secure ? httpsRequest : httpRequest)(options), limit);
+      return exchange((config.secure ? httpsRequest : httpRequest)(options), limit, mostBytes);
     },
     close() {
-      agents.blocking.destroy();
-      agents.other.destroy();
+      agent.destroy();
     },
   };
 }
 
-function exchange(request: ClientRequest, limit: Ms): Promise<Reply> {
+function exchange(request: ClientRequest, limit: Ms, mostBytes: number): Promise<Reply> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const fail = (error: unknown): void => {
@@ -77,7 +78,7 @@ function exchange(request: ClientRequest, limit: Ms): Promise<Reply> {
     });
     request.on('error', fail);
     request.on('response', (response) => {
-      read(response).then((body) => {
+      read(response, mostBytes).then((body) => {
         clearTimeout(timer);
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
       }, fail);
@@ -86,12 +87,12 @@ function exchange(request: ClientRequest, limit: Ms): Promise<Reply> {
   });
 }
 
-async function read(response: IncomingMessage): Promise<string> {
+async function read(response: IncomingMessage, mostBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MOST_BYTES) throw new Error(`the answer is larger than ${MOST_BYTES / 1024 / 1024} MiB`);
+    if (size > mostBytes) throw new TooLarge(`the answer is larger than ${mostBytes / 1024 / 1024} MiB`);
     chunks.push(chunk);
   }
   if (!response.complete) throw new Error('the answer was cut off');

@@ -20,6 +20,16 @@ export const FULL: Bucket = { tokens: CAPACITY, at: 0 };
  */
 export const COST = { news: 1, noNews: 10 } as const;
 
+/**
+ * What an answer costs on top by its length: with a prefix of megabytes, every change in it is megabytes again. So no query
+ * has more than 5 MB a second for long, however busy its keys are.
+ */
+export function costOf(bytes: number): number {
+  return bytes / BYTES_A_TOKEN;
+}
+
+const BYTES_A_TOKEN = 512 * 1024;
+
 /** Takes tokens, and says how long to wait until they would have been there. */
 export function take(bucket: Bucket, cost: number, now: Ms): { bucket: Bucket; delay: Ms } {
   const refilled = Math.min(CAPACITY, bucket.tokens + ((now - bucket.at) / 1000) * REFILL);
