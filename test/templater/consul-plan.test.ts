@@ -10,7 +10,14 @@ const prefix = (name: string): Query => ({ kind: 'prefix', name, params: {} });
 
 function planned(queries: Query[], given: Partial<Wanted> = {}): string[] {
   const wanted = new Map(queries.map((query) => [describeQuery(query), query]));
-  const made = plan({ queries: wanted, most: 14, standing: new Set(), unfit: new Map(), ...given });
+  const made = plan({
+    queries: wanted,
+    most: 14,
+    standing: new Set(),
+    unfit: new Set(),
+    wasteful: new Map(),
+    ...given,
+  });
   return [...made].map(([id, { members }]) => (members.size === 1 ? id : `${id} for ${members.size}`)).sort();
 }
 
@@ -53,10 +60,16 @@ test('under pressure the deepest directories are joined first, and no more than 
   ]);
 });
 
-test('what was of no use as one is asked in pieces until more of it is wanted', () => {
-  const unfit = new Map([['keys under "app/"', 20]]);
-  assert.equal(planned(keys('app/', 19), { unfit }).length, 19);
-  assert.equal(planned(keys('app/', 20), { unfit }).length, 1);
+test('what holds too much else is asked in pieces until more of it is wanted, or there are too many pieces', () => {
+  const wasteful = new Map([['keys under "app/"', 13]]);
+  assert.equal(planned(keys('app/', 12), { wasteful }).length, 12);
+  assert.equal(planned(keys('app/', 13), { wasteful }).length, 1);
+  assert.equal(planned(keys('app/', 12), { wasteful, most: 11 }).length, 1);
+});
+
+test('what cannot be asked as one never is, but for itself', () => {
+  const unfit = new Set(['keys under "app/"']);
+  assert.equal(planned(keys('app/', 20), { unfit }).length, 20);
   assert.deepEqual(planned([prefix('app/'), ...keys('app/', 2)], { unfit }).length, 3);
 });
 
@@ -84,8 +97,9 @@ test('however it is planned, each query is answered once, by itself or by a pref
       const made = plan({
         queries: wanted,
         most,
-        standing: new Set(),
-        unfit: new Map(unfit.map((each) => [describeQuery(each), 1000])),
+        standing: new Set(['keys under "a/"']),
+        unfit: new Set(unfit.map(describeQuery)),
+        wasteful: new Map(unfit.map((each) => [`${describeQuery(each)}/`, 2])),
       });
       const answered = [...made.values()].flatMap(({ members }) => [...members.keys()]);
       assert.deepEqual([...answered].sort(), [...wanted.keys()].sort());

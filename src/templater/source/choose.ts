@@ -54,12 +54,14 @@ async function openChosen(
   context: {
     env: Wishes['env'];
     log: Log;
+    /** `--cache` or SUPERVISE_CACHE: the directory where the last good values are kept. */
+    cache?: string | undefined;
     onState: (state: SourceState) => void;
     /** Told once when a template asks for a value though there is no source; returns whether to go on. */
     onNone: (error: UserError) => boolean;
   },
 ): Promise<Source> {
-  const { env, log, onState, onNone } = context;
+  const { env, log, cache, onState, onNone } = context;
   if (choice.kind === 'none') {
     const { createNoSource } = await import('./none.ts');
     return createNoSource(choice.error, onNone);
@@ -70,7 +72,16 @@ async function openChosen(
   }
   const { createConsulSource } = await import('./consul.ts');
   const { readConsulConfig } = await import('./consul-config.ts');
-  return createConsulSource({ config: readConsulConfig(env, choice.address), log, onState });
+  const config = readConsulConfig(env, choice.address);
+  if (!cache) return createConsulSource({ config, log, onState });
+  const { createCachedSource } = await import('./cache.ts');
+  return createCachedSource({
+    directory: cache,
+    name: config.name,
+    log,
+    onState,
+    open: (onState) => createConsulSource({ config, log, onState }),
+  });
 }
 
 function parseSource(text: string, scandir: string): Choice {

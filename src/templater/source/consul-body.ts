@@ -64,6 +64,8 @@ export function readBody(query: Query, body: string): Content {
       return whole(orNull(caRoots(asList(asObject(content)['Roots'] ?? []) as RawRoot[])));
     case 'caLeaf':
       return whole(caLeaf(asObject(content) as RawLeaf));
+    default:
+      throw new Error(`consul knows no ${query.kind}`);
   }
 }
 

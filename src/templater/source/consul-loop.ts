@@ -63,8 +63,10 @@ export interface Shop {
   isAway: () => boolean;
   /** Whether this is the loop that finds out for all of them that Consul is back. */
   isKnocker: (loop: Loop) => boolean;
-  /** A prefix is of no use as one query for fewer members than that. */
-  unfit: (loop: Loop, members: number) => void;
+  /** A prefix cannot be one query for its members. */
+  unfit: (loop: Loop) => void;
+  /** It holds so much else that it is worth it only for so many members; false where it has to be, all the same. */
+  isWorthLess: (loop: Loop, least: number) => boolean;
   untaken: (id: string, cause: string) => void;
 }
 
@@ -184,10 +186,9 @@ export function createLoop(query: Query, shop: Shop): Loop {
       if (part.mark !== member.mark) news.push([member, part]);
     }
     if (isShared() && !same) {
-      if (!isWanted() && isWasteful(said, members.size, bytes)) {
-        shop.unfit(loop, Math.max(members.size + 1, Math.ceil(said.entries / WASTE)));
-        return;
-      }
+      const least = Math.max(members.size + 1, Math.ceil(said.entries / WASTE));
+      const wasteful = !isWanted() && isWasteful(said, members.size, bytes);
+      if (wasteful && shop.isWorthLess(loop, least)) return;
       await confirmGone(news);
     }
     deliver(news, said, backwards);
@@ -240,11 +241,10 @@ export function createLoop(query: Query, shop: Shop): Loop {
     mark = undefined;
     for (const member of members) member.unbroken = false;
     if (failures++ === 0) failingSince = performance.now();
-    if (error instanceof TooLarge && isShared() && !isWanted())
-      return shop.unfit(loop, Number.POSITIVE_INFINITY);
+    if (error instanceof TooLarge && isShared() && !isWanted()) return shop.unfit(loop);
     if (await isStrike(error)) {
       shop.reached(loop);
-      if (++strikes >= STRIKES) return shop.unfit(loop, Number.POSITIVE_INFINITY);
+      if (++strikes >= STRIKES) return shop.unfit(loop);
       return rest();
     }
     strikes = 0;

@@ -1,6 +1,6 @@
 import type { Kind, Query } from './query.ts';
 
-const WHERE: Readonly<Record<Kind, string>> = {
+const WHERE: Readonly<Partial<Record<Kind, string>>> = {
   key: 'kv',
   prefix: 'kv',
   service: 'health/service',
@@ -16,15 +16,20 @@ const WHERE: Readonly<Record<Kind, string>> = {
 /** What the agent knows of itself; the way to the name of its own node. */
 export const SELF = '/v1/agent/self';
 
-/** Path of a query below `/v1`, without index. */
+/**
+ * Path of a query below `/v1`, without index.
+ * @throws Error for what Consul has not
+ */
 export function pathOf(query: Query, defaults: Readonly<Record<string, string>>): string {
+  const where = WHERE[query.kind];
+  if (where === undefined) throw new Error(`consul knows no ${query.kind}`);
   const { status, ...params } = query.params;
   const search = new URLSearchParams({ ...defaults, ...params });
   if (query.kind === 'prefix') search.set('recurse', 'true');
   // Consul then leaves the others out itself, and wakes less often.
   if (hasHealth(query.kind) && status === 'passing') search.set('passing', '1');
   const name = query.name.split('/').map(encodeURIComponent).join('/');
-  return `/v1/${WHERE[query.kind]}${name && `/${name}`}?${search}`;
+  return `/v1/${where}${name && `/${name}`}?${search}`;
 }
 
 /** Whether the state of its checks says which instances are wanted. */

@@ -15,8 +15,10 @@ export interface Wanted {
   most: number;
   /** What is asked now, in words: what is shared stays so a little longer. */
   standing: ReadonlySet<string>;
-  /** Prefixes, in words, that were of no use as one query, with the least number of members for a new attempt. */
-  unfit: ReadonlyMap<string, number>;
+  /** Prefixes, in words, that cannot be one query for others: too large, or not to be listed. */
+  unfit: ReadonlySet<string>;
+  /** Those that hold much more than is wanted of them, with the least number of members that would make them worth it. */
+  wasteful: ReadonlyMap<string, number>;
 }
 
 /** So many keys of one directory are one query, and so few are many again: a border in one place would be crossed often. */
@@ -38,10 +40,10 @@ interface Directory {
  * Decides what to ask so that all that is wanted is answered, by the words of what is asked.
  *
  * A prefix that is wanted itself answers for all below it. Many keys of one directory are asked as one prefix. Where that
- * is still more than can be waited for at once, fewer are too, from the deepest directories upwards until it fits. The
- * whole store is asked for only where somebody wants it: it may be of any size.
+ * is still more than can be waited for at once, fewer are too, and what is wasteful, from the deepest directories upwards
+ * until it fits. The whole store is asked for only where somebody wants it: it may be of any size.
  */
-export function plan({ queries, most, standing, unfit }: Wanted): Map<string, Planned> {
+export function plan({ queries, most, standing, unfit, wasteful }: Wanted): Map<string, Planned> {
   const planned = new Map<string, Planned>();
   const directories = new Map<string, Directory>();
   for (const [id, query] of queries) {
@@ -50,10 +52,10 @@ export function plan({ queries, most, standing, unfit }: Wanted): Map<string, Pl
     if (isStored(query.kind)) directoryOf(query, directories).units.set(id, unit);
   }
 
-  const join = (directory: Directory): void => {
+  const join = (directory: Directory, least: number): void => {
     const below = unitsBelow(directory);
     const members = new Map(below.flatMap(([, unit]) => [...unit.members]));
-    if (below.length < 2 || members.size < (unfit.get(directory.id) ?? 0)) return;
+    if (below.length < 2 || members.size < least || unfit.has(directory.id)) return;
     const unit = { query: directory.query, members };
     for (const [id] of below) planned.delete(id);
     planned.set(directory.id, unit);
@@ -65,11 +67,12 @@ export function plan({ queries, most, standing, unfit }: Wanted): Map<string, Pl
   for (const directory of deepestFirst) {
     const keys = [...directory.units.values()].filter(({ query }) => query.kind === 'key').length;
     const enough = keys >= (standing.has(directory.id) ? FEW : MANY) && directory.query.name !== '';
-    if (enough || queries.has(directory.id)) join(directory);
+    if (queries.has(directory.id)) join(directory, 0);
+    else if (enough) join(directory, wasteful.get(directory.id) ?? 0);
   }
   for (const directory of deepestFirst) {
     if (planned.size <= most) break;
-    if (directory.query.name !== '') join(directory);
+    if (directory.query.name !== '') join(directory, 0);
   }
   return planned;
 }

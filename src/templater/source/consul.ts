@@ -54,7 +54,10 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
   const members = new Map<string, Member>();
   const loops = new Map<string, Loop>();
   const ending = new Set<Promise<void>>();
-  const unfit = new Map<string, number>();
+  const unfit = new Set<string>();
+  const wasteful = new Map<string, number>();
+  /** Prefixes that are asked for though they are wasteful: without them there were too many queries. */
+  let tolerated = new Set<string>();
   /** Wall-clock ms; null while Consul answers; undefined before the first request has ended. */
   let awaySince: Ms | null | undefined;
   let awayCause = '';
@@ -95,10 +98,16 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
       log.warn('lost consul', { consul: name, cause });
       onState({ name, awaySince, cause });
     },
-    unfit(loop, least) {
+    unfit(loop) {
       log.debug('split a query', { query: loop.id, members: loop.members.size });
-      unfit.set(loop.id, least);
+      unfit.add(loop.id);
       soon();
+    },
+    isWorthLess(loop, least) {
+      if (tolerated.has(loop.id)) return false;
+      wasteful.set(loop.id, least);
+      soon();
+      return true;
     },
     untaken: (query, cause) => log.error('could not take an answer', { query, cause }),
   };
@@ -115,7 +124,8 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
 
   const replan = (): void => {
     const queries = new Map([...members].map(([id, { query }]) => [id, query] as const));
-    const planned = plan({ queries, most: MOST_WAITING, standing: new Set(loops.keys()), unfit });
+    const planned = plan({ queries, most: MOST_WAITING, standing: new Set(loops.keys()), unfit, wasteful });
+    tolerated = new Set([...planned.keys()].filter((id) => wasteful.has(id)));
     const wasRoomy = loops.size <= MOST_WAITING;
     for (const [id, loop] of loops) if (!planned.has(id)) end(id, loop);
     for (const [id, { query, members: wanted }] of planned) {

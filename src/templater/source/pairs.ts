@@ -20,6 +20,7 @@ export interface RawPair {
  */
 export function pair(raw: RawPair, prefix = ''): Pair {
   return record('a key', {
+    [STORED]: raw,
     Path: raw.path,
     Key: raw.path.slice(prefix.length),
     // Decoded when read: bytes that are no text harm the template that prints them, not its neighbours in a tree.
@@ -32,6 +33,14 @@ export function pair(raw: RawPair, prefix = ''): Pair {
     LockIndex: raw.lockIndex ?? 0,
     Session: raw.session ?? '',
   });
+}
+
+/** Where a key keeps what it was made from; templates cannot spell it. */
+const STORED = Symbol('stored');
+
+/** What a key was made from, its bytes as they are. */
+export function storedOf(made: Pair): RawPair {
+  return (made as Pair & { [STORED]: RawPair })[STORED];
 }
 
 function decode(path: string, bytes: Uint8Array): string {
