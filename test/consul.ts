@@ -41,6 +41,7 @@ export interface ConsulAgent {
     address?: string;
     port?: number;
     tags?: string[];
+    meta?: Record<string, string>;
   }): Promise<void>;
   deregister(id: string): Promise<void>;
   /** SIGKILL, and waits until it is gone. */
@@ -51,15 +52,27 @@ export interface ConsulAgent {
   stop(): Promise<void>;
 }
 
+export interface ConsulOptions {
+  /** The agent's configuration, beside what makes it one for tests. */
+  config?: Record<string, unknown>;
+  /** What put() and the others are done with. */
+  token?: string;
+}
+
 /** Starts `consul agent -dev` and waits until it has a leader. */
-export async function startConsul(): Promise<ConsulAgent> {
+export async function startConsul({ config = {}, token }: ConsulOptions = {}): Promise<ConsulAgent> {
   const binary = await consulBinary();
   const directory = await mkdtemp(join(tmpdir(), 'supervise-consul-'));
   const ports = await freePorts(4);
   const [http = 0] = ports;
   const address = `127.0.0.1:${http}`;
+  await writeFile(join(directory, 'config.json'), JSON.stringify(config));
   let child = await launch(binary, directory, ports);
-  const client = new Consul({ host: '127.0.0.1', port: http });
+  const client = new Consul({
+    host: '127.0.0.1',
+    port: http,
+    ...(token && { defaults: { token } }),
+  });
 
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -102,7 +115,15 @@ async function launch(binary: string, directory: string, ports: readonly number[
   const { stdout: help } = await run(binary, ['agent', '--help']).catch(({ stdout }) => ({
     stdout: String(stdout),
   }));
-  const args = ['agent', '-dev', '-bind=127.0.0.1', '-client=127.0.0.1', `-node=n${http}`, '-log-level=warn'];
+  const args = [
+    'agent',
+    '-dev',
+    '-config-file=config.json',
+    '-bind=127.0.0.1',
+    '-client=127.0.0.1',
+    `-node=n${http}`,
+    '-log-level=warn',
+  ];
   args.push(
     `-http-port=${http}`,
     `-serf-lan-port=${serf}`,

@@ -1,5 +1,11 @@
 /** An HTTP proxy in front of a Consul agent that does what an agent does when things go wrong. */
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 
 /** What happens to requests from now on. */
@@ -14,7 +20,40 @@ export type Fault =
   /** The agent's answer, with another body. */
   | { type: 'body'; body: string }
   /** The request is taken and never answered. */
-  | { type: 'silence' };
+  | { type: 'silence' }
+  /** The agent's headers, and then a byte now and then, for ever. */
+  | { type: 'trickle' }
+  /** The first answer that there ever was to this query, with its index. */
+  | { type: 'old' }
+  /** The connection is closed as soon as it is made. */
+  | { type: 'refuse' };
+
+/** All that an agent, or what stands between, is known to do wrong; none of it may be taken for data. */
+export const FAULTS: readonly Fault[] = [
+  { type: 'status', status: 500, body: 'No cluster leader' },
+  { type: 'status', status: 503 },
+  { type: 'status', status: 429 },
+  { type: 'status', status: 403, body: 'Permission denied' },
+  { type: 'status', status: 400 },
+  { type: 'status', status: 404, body: 'nobody here' },
+  { type: 'status', status: 200, body: '<html>Sign in</html>' },
+  { type: 'headers', headers: { 'x-consul-knownleader': 'false' } },
+  { type: 'headers', headers: { 'x-consul-results-filtered-by-acls': 'true' } },
+  { type: 'headers', headers: { 'x-consul-index': '0' } },
+  { type: 'headers', headers: { 'x-consul-index': '1' } },
+  { type: 'headers', headers: { 'x-consul-index': '18446744073709551615' } },
+  { type: 'headers', headers: { 'x-consul-index': 'many' } },
+  { type: 'cut' },
+  { type: 'body', body: '[]' },
+  { type: 'body', body: 'null' },
+  { type: 'body', body: '[{}]' },
+  { type: 'body', body: '[{"Key":"another","Value":null}]' },
+  { type: 'body', body: '<html>Sign in</html>' },
+  { type: 'silence' },
+  { type: 'trickle' },
+  { type: 'old' },
+  { type: 'refuse' },
+];
 
 export interface FaultProxy {
   /** `127.0.0.1:PORT` */
@@ -34,6 +73,7 @@ export async function startFaultProxy(upstream: string | Answerer): Promise<Faul
   let open = 0;
   const sockets = new Set<Socket>();
   const requests: string[] = [];
+  const first: Recorded = new Map();
   const server = createServer((incoming, outgoing) => {
     requests.push(incoming.url ?? '');
     open++;
@@ -45,11 +85,12 @@ export async function startFaultProxy(upstream: string | Answerer): Promise<Faul
       return;
     }
     if (typeof upstream === 'function') upstream(incoming, outgoing);
-    else forward(upstream, incoming, outgoing, () => fault);
+    else forward(upstream, incoming, outgoing, () => fault, first);
   });
   server.on('connection', (socket) => {
+    if (fault.type === 'refuse') return socket.destroy();
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    return socket.on('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -72,11 +113,17 @@ export async function startFaultProxy(upstream: string | Answerer): Promise<Faul
 
 export type Answerer = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
+/** By path without index: the first answer. */
+type Recorded = Map<string, { status: number; headers: OutgoingHttpHeaders; body: Buffer }>;
+
+const TRICKLE_MS = 20;
+
 function forward(
   upstream: string,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   fault: () => Fault,
+  first: Recorded,
 ): void {
   const [host, port] = upstream.split(':');
   const { method, url: path, headers } = incoming;
@@ -93,6 +140,9 @@ function forward(
     const own = { ...answer.headers, 'content-length': String(body.length) };
     delete own['transfer-encoding'];
     const status = answer.statusCode ?? 500;
+    const query = (path ?? '').replace(/&(index|wait)=[^&]*/g, '');
+    if (now.type === 'none' && !first.has(query)) first.set(query, { status, headers: own, body });
+    const old = first.get(query);
     if (now.type === 'cut') {
       outgoing.writeHead(status, own);
       outgoing.write(body.subarray(0, body.length >> 1), () => outgoing.destroy());
@@ -100,6 +150,12 @@ function forward(
       outgoing
         .writeHead(status, { ...own, 'content-length': String(Buffer.byteLength(now.body)) })
         .end(now.body);
+    } else if (now.type === 'trickle') {
+      outgoing.writeHead(status, own);
+      const timer = setInterval(() => outgoing.write(' '), TRICKLE_MS);
+      outgoing.on('close', () => clearInterval(timer));
+    } else if (now.type === 'old' && old) {
+      outgoing.writeHead(old.status, old.headers).end(old.body);
     } else outgoing.writeHead(status, { ...own, ...(now.type === 'headers' ? now.headers : {}) }).end(body);
   });
   asked.on('error', () => outgoing.destroy());
