@@ -1,5 +1,5 @@
 /**
- * Figures, not tests: `npm run bench [respawn] [stop] [idle]`. Needs the built bundle. Prints a line per measure: median, 95th
+ * Figures, not tests: `npm run bench [respawn] [stop] [idle] [latency] [recovery]`. Needs the built bundle. Prints a line per measure: median, 95th
  * percentile and all that is needed to judge them.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -7,6 +7,8 @@ import { createReadStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rm
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUNDLE, type Files, until, writeFiles } from '../tree.ts';
+import { latency, recovery } from './consul.ts';
+import { pause, report } from './report.ts';
 
 const ROUNDS = 20;
 /** A service that was up this long starts again at once (the default restart-delay's minimum is 1 s). */
@@ -15,7 +17,7 @@ const IDLE_MS = 60_000;
 /** V8 tidies up for a while after the start. */
 const SETTLE_MS = 30_000;
 
-const MEASURES: Record<string, () => Promise<void>> = { respawn, stop, idle };
+const MEASURES: Record<string, () => Promise<void>> = { respawn, stop, idle, latency, recovery };
 const asked = process.argv.slice(2);
 for (const [name, measure] of Object.entries(MEASURES))
   if (asked.length === 0 || asked.includes(name)) await measure();
@@ -164,15 +166,4 @@ function lines(path: string): () => Promise<string> {
       if (line !== undefined) resolve(line);
       else waiting = resolve;
     });
-}
-
-function report(what: string, times: number[]): void {
-  const sorted = [...times].sort((a, b) => a - b);
-  const at = (share: number): string =>
-    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
-  console.log(`${what}: median ${at(0.5)}, p95 ${at(0.95)}, of ${times.length}`);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -55,6 +55,43 @@ test('1,000 keys in 50 templates: all rendered on few connections, and others ar
   assert.ok(most <= 20, `${most} connections at once`);
 });
 
+test('a storm of changes: the last value is there, in one report for each time of --wait', async (t) => {
+  const seconds = Number(process.env['SUPERVISE_STORM_SECONDS'] ?? 2);
+  const consul = await agent(t);
+  await consul.put('storm/0', 'first');
+  const run = startTemplater(
+    t,
+    { 'app/templates/a.hbs': hbs({ dest: '${OUT}/a' }, '{{key "storm/0"}} {{key "storm/1" default=""}}\n') },
+    { env: { CONSUL_HTTP_ADDR: consul.address, SUPERVISE_WAIT: '100ms:1s' } },
+  );
+  await run.report('rendered');
+  const before = cpuMs(run.pid);
+  const began = performance.now();
+  let puts = 0;
+  const write = async (key: string): Promise<void> => {
+    while (performance.now() - began < seconds * 1000) await consul.put(key, `${key} ${puts++}`);
+    await consul.put(key, `${key} last`);
+  };
+  await Promise.all([write('storm/0'), write('storm/1'), write('elsewhere/0'), write('elsewhere/1')]);
+  const after = cpuMs(run.pid);
+  const stormed = performance.now() - began;
+  await run.file('out/a', 'storm/0 last storm/1 last\n');
+  const reports = run.count('rendered') - 1;
+  t.diagnostic(
+    `${puts} PUTs in ${(stormed / 1000).toFixed(1)} s: ${reports} reports, ${after - before} ms of CPU; ` +
+      `the last value ${(performance.now() - began - stormed).toFixed(0)} ms after the last PUT`,
+  );
+  // Nothing is quiet for as long as the least time, so only the longest ends a generation; and one more after the storm.
+  assert.ok(reports <= Math.ceil(stormed / 1000) + 1, `${reports} reports`);
+});
+
+/** CPU time of a process so far. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** Established TCP connections of a process to a port of this machine. */
 function connections(pid: number, port: number): number {
   const sockets = new Set<string>();

@@ -202,7 +202,10 @@ test('what Consul does wrong is tried again, from index 0, and never told as dat
     [{ type: 'status', status: 404 }, /the answer \(404\) has no X-Consul-Index/, 'refused'],
     [{ type: 'status', status: 200, body: '<html>' }, /the answer \(200\) has no X-Consul-Index/, 'refused'],
     [{ type: 'cut' }, /the connection was cut|cut off|aborted/, 'away'],
-    [{ type: 'body', body: '[{"Key":"k","Val' }, /JSON/, 'away'],
+    [{ type: 'body', body: '[{"Key":"k","Value":"c2VjcmV0Iç' }, /^the answer is not JSON$/, 'away'],
+    [{ type: 'body', body: '[]' }, /the answer is empty/, 'away'],
+    [{ type: 'body', body: '[{"Key":"kk","Value":null}]' }, /the answer is to another query/, 'away'],
+    [{ type: 'trickle' }, /no whole answer within 1.0s/, 'away'],
     [{ type: 'body', body: '{}' }, /the answer is not a list/, 'away'],
     [{ type: 'headers', headers: { 'x-consul-knownleader': 'false' } }, /without a leader/, 'away'],
     [
@@ -270,6 +273,33 @@ test('the token is read from its file each time, sent as a header, and never tol
   await until('the new token', () => tokens.at(-1) === 'secret-two');
   assert.equal(tokens[0], 'secret-one');
   assert.doesNotMatch(JSON.stringify([said, problems]), /secret/);
+});
+
+test('stale answers are taken from any server that has heard from the leader lately, else from the leader', async (t) => {
+  const held: ServerResponse[] = [];
+  const say = (outgoing: ServerResponse, value: string, age: number): void =>
+    void outgoing.writeHead(200, { 'x-consul-index': '5', 'x-consul-lastcontact': age }).end(body(value));
+  const proxy = await startFaultProxy((incoming, outgoing) => {
+    const { searchParams } = new URL(incoming.url ?? '', 'http://consul');
+    if (searchParams.has('index')) held.push(outgoing);
+    else if (searchParams.has('stale')) say(outgoing, 'too old', 5000);
+    else say(outgoing, 'fresh', 0);
+  });
+  t.after(() => proxy.close());
+  const { answers } = follow(t, proxy.address, { env: { SUPERVISE_MAX_STALE: '2s' } });
+  await until('a query that is held', () => held[0]);
+  assert.deepEqual(answers, ['fresh']);
+  if (held[0]) say(held[0], 'old enough', 1000);
+  await until('the next', () => held[1]);
+  assert.deepEqual(answers, ['fresh', 'old enough']);
+  assert.ok(proxy.requests.filter((path) => path.includes('index=')).every((path) => path.includes('stale')));
+});
+
+test('a value of 512 kB', async (t) => {
+  const large = 'x'.repeat(512 * 1024);
+  const proxy = await fake(t, (n) => (n === 1 ? [large, '5'] : undefined));
+  const { answers } = follow(t, proxy.address);
+  await until('the value', () => answers[0] === large);
 });
 
 test('a Unix socket, and a path in front of /v1', async (t) => {
@@ -343,6 +373,13 @@ test('TLS, with a name of its own and a certificate of ours', async (t) => {
   };
   const good = follow(t, address, { env });
   await until('the answer', () => good.answers[0] === 'a');
+  const nameless = follow(t, address, { env: { ...env, CONSUL_CLIENT_CERT: '', CONSUL_CLIENT_KEY: '' } });
+  await until('the refusal', () => nameless.states[0]?.awaySince);
+  const directory = tempDir(t);
+  writeFileSync(join(directory, 'note.txt'), 'no certificate');
+  writeFileSync(join(directory, 'ca.pem'), pem('ca.pem'));
+  const listed = follow(t, address, { env: { ...env, CONSUL_CACERT: '', CONSUL_CAPATH: directory } });
+  await until('the answer', () => listed.answers[0] === 'a');
   const stranger = follow(t, address, { env: { ...env, CONSUL_CACERT: '' } });
   await until('the refusal', () => /certificate/.test(stranger.states[0]?.cause ?? ''));
   const careless = follow(t, address, {

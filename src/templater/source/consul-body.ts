@@ -41,7 +41,9 @@ export function readBody(query: Query, body: string): Content {
   switch (query.kind) {
     case 'key':
     case 'prefix':
-      return inStore(query, asList(content) as KvEntry[]);
+      // For none there is a 404, so this is no list of Consul's.
+      if (asList(content).length === 0) throw new Error('the answer is empty');
+      return inStore(query, content as KvEntry[]);
     case 'service':
     case 'connect': {
       const instances = (asList(content) as HealthEntry[]).map(readInstance);
