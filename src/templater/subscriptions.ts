@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts';
+import { createChorus } from './chorus.ts';
 import { type Memory, remember } from './memory.ts';
 import { describeQuery, type Kind, type Query } from './source/query.ts';
 import type { Sink, Source } from './source/source.ts';
@@ -27,6 +28,7 @@ interface Entry {
  */
 export function createSubscriptions(source: Source, log: Log, changed: (id: string) => void): Subscriptions {
   const entries = new Map<string, Entry>();
+  const chorus = createChorus(log);
 
   const open = (id: string, query: Query): void => {
     const entry: Entry = { memory: undefined, problem: null, keptSaid: false, end: () => {} };
@@ -35,15 +37,15 @@ export function createSubscriptions(source: Source, log: Log, changed: (id: stri
         const before = entry.memory;
         entry.memory = remember(before, answer);
         if (entry.memory.lost && !before?.lost)
-          log.warn('kept the last value', { query: id, cause: 'it was gone after the source had been away' });
+          chorus.warn('kept the last value', id, 'it was gone after the source had been away');
         if (entry.memory.now !== null) entry.keptSaid = false;
         if (entry.memory.now !== before?.now || !before) changed(id);
       },
       problem(cause) {
         if (cause === entry.problem) return;
         entry.problem = cause;
-        if (cause === null) log.info('got an answer again', { query: id });
-        else log.warn('got no answer', { query: id, cause });
+        if (cause === null) chorus.info('got an answer again', id);
+        else chorus.warn('got no answer', id, cause);
         changed(id);
       },
     };
@@ -59,7 +61,7 @@ export function createSubscriptions(source: Source, log: Log, changed: (id: stri
       const entry = entries.get(id);
       if (!entry || entry.keptSaid) return;
       entry.keptSaid = true;
-      log.warn('kept the last value', { query: id, cause: 'it was deleted' });
+      chorus.warn('kept the last value', id, 'it was deleted');
     },
     keep(queries) {
       for (const [id, entry] of entries) {
@@ -68,6 +70,7 @@ export function createSubscriptions(source: Source, log: Log, changed: (id: stri
         entry.end();
       }
       for (const [id, query] of queries) if (!entries.has(id)) open(id, query);
+      if (queries.size === 0) chorus.end();
     },
   };
 }

@@ -7,12 +7,14 @@ import { type TestContext, test } from 'node:test';
 import type { Log } from '../../src/log.ts';
 import { createCachedSource } from '../../src/templater/source/cache.ts';
 import { caLeaf, caRoots, catalogNodes, nodeServices } from '../../src/templater/source/catalog.ts';
+import { openSource } from '../../src/templater/source/choose.ts';
 import { instance } from '../../src/templater/source/instances.ts';
 import { pair } from '../../src/templater/source/pairs.ts';
 import type { DataOf, Kind, Query } from '../../src/templater/source/query.ts';
 import { restore, save } from '../../src/templater/source/saved.ts';
 import type { Answer, Sink, Source, SourceState } from '../../src/templater/source/source.ts';
-import { tempDir } from '../tree.ts';
+import { startConsul } from '../consul.ts';
+import { tempDir, until } from '../tree.ts';
 
 const KEY: Query<'key'> = { kind: 'key', name: 'app/secret', params: {} };
 
@@ -160,4 +162,37 @@ test('all kinds of data come out of a file as they went in', () => {
   assert.throws(() => binary?.Value, /is not text/);
   const old = caLeaf({ CertPEM: 'PEM', ValidBefore: '2001-01-01T00:00:00Z' });
   assert.equal(restore({ kind: 'caLeaf', name: 'x', params: {} }, save('caLeaf', old)), null);
+});
+
+test('Consul is away at the start: its last values, a warning, and its own as soon as it answers', async (t) => {
+  const consul = await startConsul();
+  t.after(() => consul.stop());
+  const cache = join(tempDir(t), 'cache');
+  await consul.put('app/secret', 'hunter2');
+  const begin = async () => {
+    const said: string[] = [];
+    const line = (event: string, fields = {}): void => void said.push(`${event} ${JSON.stringify(fields)}`);
+    const log: Log = { debug: line, info: line, warn: line, error: line, child: () => log };
+    const source = await openSource(
+      { kind: 'consul', address: consul.address },
+      { env: {}, log, cache, onState: () => {}, onNone: () => false },
+    );
+    t.after(() => source.stop());
+    const values: (string | null)[] = [];
+    source.subscribe(KEY, { answer: ({ data }) => values.push(data?.Value ?? null), problem: () => {} });
+    return { source, values, said };
+  };
+  const first = await begin();
+  await until('the value', () => first.values[0] === 'hunter2');
+  await first.source.stop();
+  await consul.kill();
+  const second = await begin();
+  await until('the value', () => second.values[0] === 'hunter2');
+  assert.equal(second.source.explain?.()[0]?.connection, 'cache');
+  assert.equal(second.said.filter((line) => line.startsWith('used the cache')).length, 1);
+  await consul.restart();
+  await consul.put('app/secret', 'new');
+  await until('the new value', () => second.values.at(-1) === 'new');
+  assert.equal(second.source.explain?.()[0]?.connection, 'own');
+  assert.doesNotMatch(second.said.join(), /hunter2/);
 });

@@ -55,6 +55,32 @@ test('1,000 keys in 50 templates: all rendered on few connections, and others ar
   assert.ok(most <= 20, `${most} connections at once`);
 });
 
+test('300 services, which cannot be one query: rendered, followed in turns, on few connections', async (t) => {
+  const consul = await agent(t);
+  const body = Array.from({ length: 300 }, (_, i) => `{{#each (service "s${i}" min=0)}}${i}\n{{/each}}`);
+  const run = startTemplater(
+    t,
+    { 'app/templates/a.hbs': hbs({ dest: '${OUT}/a' }, body.join('')) },
+    { env: { CONSUL_HTTP_ADDR: consul.address } },
+  );
+  let most = 0;
+  let done = false;
+  const look = (): void => {
+    most = Math.max(most, connections(run.pid, consul.port));
+    if (!done) setTimeout(look, 5);
+  };
+  look();
+  await run.file('out/a', '');
+  for (const i of [0, 150, 299]) await consul.register({ name: `s${i}` });
+  const began = performance.now();
+  await run.file('out/a', '0\n150\n299\n');
+  done = true;
+  t.diagnostic(
+    `all three seen after ${(performance.now() - began).toFixed(0)} ms; at most ${most} connections`,
+  );
+  assert.ok(most > 10 && most <= 20, `${most} connections at once`);
+});
+
 test('a storm of changes: the last value is there, in one report for each time of --wait', async (t) => {
   const seconds = Number(process.env['SUPERVISE_STORM_SECONDS'] ?? 2);
   const consul = await agent(t);

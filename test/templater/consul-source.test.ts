@@ -353,6 +353,28 @@ test('more queries than connections: each has its turn, and the agent keeps conn
   assert.ok(most <= 18, `${most} connections at once`);
 });
 
+test('a directory that is too large to be one query is asked for in pieces', async (t) => {
+  const proxy = await startFaultProxy((incoming, outgoing) => {
+    const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://consul');
+    if (searchParams.has('index')) return;
+    const Key = pathname.slice('/v1/kv/'.length);
+    const Value = searchParams.has('recurse') ? 'x'.repeat(9 * 2 ** 20) : 'YQ==';
+    outgoing.writeHead(200, { 'x-consul-index': '5' }).end(JSON.stringify([{ Key, Value }]));
+  });
+  t.after(() => proxy.close());
+  const { source, states, said } = follow(t, proxy.address);
+  let answers = 0;
+  for (let i = 0; i < 8; i++)
+    source.subscribe(
+      { kind: 'key', name: `wide/${i}`, params: {} },
+      { answer: ({ data }) => void (data?.Value === 'a' && answers++), problem: () => {} },
+    );
+  await until('all answers', () => answers === 8);
+  assert.equal(states.length, 1, 'that is no outage');
+  assert.equal(proxy.requests.filter((path) => path.includes('recurse')).length, 1);
+  assert.equal(said.filter((line) => line.startsWith('split a query')).length, 1);
+});
+
 test('TLS, with a name of its own and a certificate of ours', async (t) => {
   const tls = join(import.meta.dirname, 'fixtures/tls');
   const pem = (name: string): string => readFileSync(join(tls, name), 'utf8');

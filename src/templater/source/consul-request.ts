@@ -12,7 +12,10 @@ export interface Requester {
    * @param mostBytes a larger answer is cut off
    * @throws TooLarge, or Error when there is no whole answer in time
    */
-  get(path: string, options: { limit: Ms; mostBytes?: number; signal: AbortSignal }): Promise<Reply>;
+  get(
+    path: string,
+    options: { limit: Ms; mostBytes?: number | undefined; signal: AbortSignal },
+  ): Promise<Reply>;
   close(): void;
 }
 

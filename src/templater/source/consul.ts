@@ -2,11 +2,12 @@ import type { Ms } from '../../core/duration.ts';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { ConsulConfig } from './consul-config.ts';
-import { createLoop, type Loop, type Member, type Shop } from './consul-loop.ts';
+import { createLoop, type Loop, type Shop } from './consul-loop.ts';
+import { createMember, type Member } from './consul-member.ts';
 import { plan } from './consul-plan.ts';
 import { createRequester, MOST_WAITING } from './consul-request.ts';
 import { watchToken } from './consul-token.ts';
-import { describeQuery, type Query } from './query.ts';
+import type { Query } from './query.ts';
 import type { Sink, Source, SourceState } from './source.ts';
 import { createTurns } from './turns.ts';
 
@@ -109,7 +110,7 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
       soon();
       return true;
     },
-    untaken: (query, cause) => log.error('could not take an answer', { query, cause }),
+    untaken: ({ id }, cause) => log.error('could not take an answer', { query: id, cause }),
   };
 
   /** Once for all that is subscribed and dropped in one go. */
@@ -163,17 +164,7 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
   return {
     name,
     subscribe<K extends Query['kind']>(query: Query<K>, sink: Sink<K>) {
-      const member: Member = {
-        query,
-        id: describeQuery(query),
-        sink: sink as unknown as Sink,
-        mark: undefined,
-        index: 0n,
-        unbroken: false,
-        problem: null,
-        changedAt: null,
-        answeredAt: null,
-      };
+      const member = createMember(query, sink as unknown as Sink);
       members.set(member.id, member);
       soon();
       return () => {
