@@ -174,7 +174,25 @@ test('a directory that holds far more than is wanted of it is not one query', as
   for (const each of followed) assert.equal(each.answers.length, 1);
 });
 
-test('100,000 keys under a prefix', async (t) => {
+test('with too many queries even a prefix that holds far more than is wanted is one', async (t) => {
+  for (let i = 0; i < 20; i++) await putMany(`press/${i}/`, 100);
+  const source = open(t);
+  const followed = Array.from({ length: 40 }, (_, i) => follow(source, 'key', `press/${i >> 1}/${i & 1}`));
+  for (const [i, each] of followed.entries()) assert.equal((await each.data())?.Value, `v${i & 1}`);
+  assert.deepEqual(
+    new Set(source.explain?.().map((each) => each.sharedWith)),
+    new Set(['keys under "press/"']),
+  );
+  await until('all to be asked', () => source.explain?.().every(({ index }) => index !== null));
+  await consul.put('press/19/1', 'new');
+  await followed[39]?.data((data) => data?.Value === 'new');
+  assert.deepEqual(
+    followed.map(({ answers }) => answers.length),
+    [...Array(39).fill(1), 2],
+  );
+});
+
+test('many thousand keys under a prefix', async (t) => {
   const count = Number(process.env['SUPERVISE_TEST_KEYS'] ?? 10_000);
   await putMany('many/', count);
   const source = open(t);

@@ -93,6 +93,9 @@ test('what is not the shape of a source file is named', () => {
     [{ services: { web: {} } }, /expected services.web to be a list of instances, got an object/],
     [{ services: { web: [{ Adress: 'x' }] } }, /services.web\[0\].*"Adress"/],
     [{ services: { web: [{ Port: '80' }] } }, /expected services.web\[0\].Port to be a number, got text/],
+    [{ nodes: {} }, /expected nodes to be a list, got an object/],
+    [{ nodes: [{ Adress: 'x' }] }, /nodes\[0\].*"Adress"/],
+    [{ nodes: [{ Address: 'x' }] }, /expected nodes\[0\] to have a name in its field Node/],
     [{ services: { web: [{ Tags: 'a' }] } }, /expected services.web\[0\].Tags to be a list, got text/],
   ];
   for (const [content, message] of cases) assert.throws(() => readFileData(content), message);
@@ -131,4 +134,45 @@ test('keys, folders and services are answered as Consul would', () => {
   assert.deepEqual(addresses({ status: 'any' }), ['10.0.0.3', '10.0.0.1', '10.0.0.2']);
   assert.equal(addresses({ tag: 'v9' }), null);
   assert.throws(() => addresses({ filter: 'Service.Port == 80' }), /only Consul can evaluate/);
+});
+
+test('the catalog: what is given, and what instances tell of it', () => {
+  const data = readFileData({
+    services: {
+      web: [
+        { Address: '10.0.0.1', Port: 80, Tags: ['b'], Node: 'n1', NodeAddress: '10.0.0.1', Datacenter: 'eu' },
+        { Address: '10.1.0.2', Port: 81, Tags: ['a'], Node: 'n2', NodeAddress: '10.0.0.2', Datacenter: 'us' },
+      ],
+      api: [{ Address: '10.0.0.3' }],
+    },
+    nodes: [{ Node: 'n1', Address: '10.0.0.1', Datacenter: 'eu', Meta: { zone: 'a' } }],
+  });
+  const json = (answer: unknown): unknown => JSON.parse(JSON.stringify(answer));
+  assert.deepEqual(json(answerFromFile(data, query('services', ''))), [
+    { Name: 'api', Tags: [] },
+    { Name: 'web', Tags: ['a', 'b'] },
+  ]);
+  assert.deepEqual(json(answerFromFile(data, query('services', '', { dc: 'eu' }))), [
+    { Name: 'api', Tags: [] },
+    { Name: 'web', Tags: ['b'] },
+  ]);
+  assert.deepEqual(
+    answerFromFile(data, query('nodes', ''))?.map(({ Node, Address, Meta }) => [Node, Address, Meta['zone']]),
+    [
+      ['n1', '10.0.0.1', 'a'],
+      ['n2', '10.0.0.2', undefined],
+    ],
+  );
+  const node = answerFromFile(data, query('node', 'n2'));
+  assert.deepEqual(
+    node?.Services.map(({ Service, Address, Port, Tags }) => [Service, Address, Port, Tags]),
+    [['web', '10.1.0.2', 81, ['a']]],
+  );
+  assert.equal(answerFromFile(data, query('node', ''))?.Node.Node, 'n1');
+  assert.equal(answerFromFile(data, query('node', ''))?.Services[0]?.Address, '');
+  assert.equal(answerFromFile(data, query('node', 'n9')), null);
+  assert.deepEqual(answerFromFile(data, query('datacenters', '')), ['eu', 'us']);
+  assert.equal(answerFromFile(data, query('connect', 'web', { status: 'passing' }))?.length, 2);
+  assert.throws(() => answerFromFile(data, query('caRoots', '')), /only Consul can answer caRoots/);
+  assert.equal(answerFromFile(readFileData({}), query('datacenters', '')), null);
 });

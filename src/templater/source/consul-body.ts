@@ -10,9 +10,10 @@ import {
   type RawRoot,
   serviceNames,
 } from './catalog.ts';
-import { instance, selectInstances } from './instances.ts';
+import { type HealthEntry, readInstance } from './consul-health.ts';
+import { selectInstances } from './instances.ts';
 import { pair, type RawPair } from './pairs.ts';
-import type { DataOf, Instance, Kind, Query } from './query.ts';
+import type { DataOf, Kind, Query } from './query.ts';
 import { compare } from './records.ts';
 
 /** The answer to one query. */
@@ -163,62 +164,4 @@ function readPair(entry: KvEntry): RawPair {
     lockIndex: entry.LockIndex ?? 0,
     session: entry.Session ?? '',
   };
-}
-
-interface HealthEntry {
-  Node: {
-    ID?: string;
-    Node: string;
-    Address: string;
-    Datacenter?: string;
-    TaggedAddresses?: Record<string, string>;
-    Meta?: Record<string, string>;
-  };
-  Service: {
-    ID: string;
-    Service: string;
-    Tags?: string[] | null;
-    Address?: string;
-    TaggedAddresses?: Record<string, unknown>;
-    Meta?: Record<string, string> | null;
-    Port?: number;
-    Weights?: Record<string, number>;
-    Namespace?: string;
-  };
-  Checks?: Check[] | null;
-}
-
-interface Check {
-  CheckID: string;
-  Status: string;
-}
-
-function readInstance({ Node: node, Service: service, Checks }: HealthEntry): Instance {
-  return instance({
-    ID: service.ID,
-    Name: service.Service,
-    Address: service.Address ?? '',
-    Port: service.Port ?? 0,
-    Tags: service.Tags ?? [],
-    ServiceMeta: service.Meta ?? {},
-    ServiceTaggedAddresses: service.TaggedAddresses ?? {},
-    Node: node.Node,
-    NodeID: node.ID ?? '',
-    NodeAddress: node.Address,
-    NodeDatacenter: node.Datacenter ?? '',
-    NodeMeta: node.Meta ?? {},
-    NodeTaggedAddresses: node.TaggedAddresses ?? {},
-    Namespace: service.Namespace ?? '',
-    Weights: service.Weights ?? {},
-    Checks: Checks ?? [],
-    Status: worstOf(Checks ?? []),
-  });
-}
-
-/** As Consul's own clients put the checks of an instance into one word. */
-function worstOf(checks: readonly Check[]): string {
-  const isMaintenance = ({ CheckID }: Check): boolean =>
-    CheckID === '_node_maintenance' || CheckID.startsWith('_service_maintenance:');
-  if (checks.some(isMaintenance)) return 'maintenance';
-  return ['critical', 'warning'].find((each) => checks.some(({ Status }) => Status === each)) ?? 'passing';
 }

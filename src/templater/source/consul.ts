@@ -32,6 +32,8 @@ const SHORTEST_TURN: Ms = 100;
 /** Connections that Consul counts as ours, with those that we have given up and it has not noticed. */
 const MOST_COUNTED = 60;
 const LIMIT: Ms = 30_000;
+/** What Consul would not answer as one may be allowed by now. */
+const UNFIT_FOR: Ms = 3_600_000;
 /** When Consul is back, its queries return spread over this long for each of them, up to the most. */
 const SPREAD_EACH: Ms = 2;
 const SPREAD_MOST: Ms = 500;
@@ -103,6 +105,10 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
       log.debug('split a query', { query: loop.id, members: loop.members.size });
       unfit.add(loop.id);
       soon();
+      setTimeout(() => {
+        unfit.delete(loop.id);
+        soon();
+      }, UNFIT_FOR).unref();
     },
     isWorthLess(loop, least) {
       if (tolerated.has(loop.id)) return false;

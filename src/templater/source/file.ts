@@ -34,12 +34,16 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
       const found = answerFromFile(data, query);
       const content = JSON.stringify(found);
       sink.problem(null);
+      followed.problem = null;
+      followed.answeredAt = Date.now();
+      if (content === followed.content) return;
       // What is not in a file that reads well is deleted: nothing else can make it vanish.
-      if (content !== followed.content)
-        sink.answer({ data: found, continuous: followed.content !== undefined });
+      sink.answer({ data: found, continuous: followed.content !== undefined });
+      followed.changedAt = Date.now();
       followed.content = content;
     } catch (error) {
-      sink.problem(causeOf(error));
+      followed.problem = causeOf(error);
+      sink.problem(followed.problem);
     }
   };
 
@@ -86,7 +90,8 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
     name,
     subscribe<K extends Query['kind']>(query: Query<K>, sink: Sink<K>) {
       const id = describeQuery(query);
-      const entry = { query, sink, content: undefined } as unknown as Followed;
+      const fresh = { content: undefined, problem: null, changedAt: null, answeredAt: null };
+      const entry: Followed = { query, sink: sink as unknown as Sink, ...fresh };
       followed.set(id, entry);
       queueMicrotask(() => {
         if (followed.get(id) === entry) tell(entry);
@@ -95,6 +100,17 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
         if (followed.get(id) === entry) followed.delete(id);
       };
     },
+    explain: () =>
+      [...followed].map(([query, { changedAt, answeredAt, problem }]) => ({
+        query,
+        changedAt,
+        answeredAt,
+        problem: problem ?? cause ?? null,
+        index: null,
+        nextTryAt: null,
+        connection: 'own',
+        sharedWith: null,
+      })),
     async stop() {
       stopped = true;
       watch.stop();
@@ -108,6 +124,10 @@ interface Followed {
   sink: Sink;
   /** What was told last, as JSON; undefined before the first answer. */
   content: string | undefined;
+  problem: string | null;
+  /** Wall-clock ms. */
+  changedAt: number | null;
+  answeredAt: number | null;
 }
 
 /** No document, or one whose parts have names and nothing else. */
