@@ -17,7 +17,7 @@ import type { Sink, Source, SourceState } from './source.ts';
 export interface CacheOptions {
   /** Where the cache file is, or will be. */
   directory: string;
-  /** The source's name: the cache of another is of no use. */
+  /** Which source it is, and what it shows of itself: the cache of another is of no use. */
   name: string;
   log: Log;
   onState: (state: SourceState) => void;
@@ -38,8 +38,9 @@ interface Followed {
   stoodIn: boolean;
 }
 
-/** From a change to its being saved: a busy store costs one write in this time. */
+/** From a change to its being saved: a busy store costs one write in this time, and a large one a fiftieth of the time. */
 const SAVE_AFTER: Ms = 5000;
+const SAVE_SHARE = 50;
 /** What nobody has asked for so long is dropped. */
 const FORGET_AFTER: Ms = 30 * 24 * 3_600_000;
 
@@ -61,6 +62,7 @@ export async function createCachedSource(options: CacheOptions): Promise<Source>
   let stopped = false;
   let wasLive = false;
   let dirty = false;
+  let tookMs: Ms = 0;
   let timer: NodeJS.Timeout | undefined;
   let saving: Promise<void> = Promise.resolve();
 
@@ -95,6 +97,7 @@ export async function createCachedSource(options: CacheOptions): Promise<Source>
 
   const write = async (): Promise<void> => {
     dirty = false;
+    const began = performance.now();
     for (const each of followed.values()) gather(each);
     const oldest = Date.now() - FORGET_AFTER;
     for (const [id, { askedAt }] of entries) if (!(askedAt > oldest)) entries.delete(id);
@@ -105,15 +108,19 @@ export async function createCachedSource(options: CacheOptions): Promise<Source>
       if (!saidUnsaved) log.warn('could not save the cache', { file: path, cause: causeOf(error) });
       saidUnsaved = true;
     }
+    tookMs = performance.now() - began;
   };
 
   const soon = (): void => {
     dirty = true;
     if (!mayWrite || stopped || timer) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      saving = saving.then(write);
-    }, SAVE_AFTER).unref();
+    timer = setTimeout(
+      () => {
+        timer = undefined;
+        saving = saving.then(write);
+      },
+      Math.max(SAVE_AFTER, tookMs * SAVE_SHARE),
+    ).unref();
   };
 
   const source = open((state) => {

@@ -75,9 +75,11 @@ async function openChosen(
   const config = readConsulConfig(env, choice.address);
   if (!cache) return createConsulSource({ config, log, onState });
   const { createCachedSource } = await import('./cache.ts');
+  // The same key of another namespace is another key.
+  const params = Object.entries(config.params).map(([param, value]) => ` ${param}=${value}`);
   return createCachedSource({
     directory: cache,
-    name: config.name,
+    name: config.name + params.join(''),
     log,
     onState,
     open: (onState) => createConsulSource({ config, log, onState }),
