@@ -28,7 +28,7 @@ test('1,000 keys in 50 templates: all rendered on few connections, and others ar
   let done = false;
   const look = (): void => {
     most = Math.max(most, connections(run.pid, consul.port));
-    if (!done) setImmediate(look);
+    if (!done) setTimeout(look, 2);
   };
   look();
   const other = (async () => {

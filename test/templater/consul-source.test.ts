@@ -353,6 +353,18 @@ test('more queries than connections: each has its turn, and the agent keeps conn
   assert.ok(most <= 18, `${most} connections at once`);
 });
 
+test('with more queries than connections it is told soon that nobody answers', async (t) => {
+  const proxy = await startFaultProxy(() => {});
+  t.after(() => proxy.close());
+  const { source, states } = follow(t, proxy.address, { limit: 500 });
+  for (let i = 0; i < 200; i++)
+    source.subscribe({ kind: 'service', name: `s${i}`, params: {} }, { answer: () => {}, problem: () => {} });
+  const began = performance.now();
+  await until('the outage', () => typeof states[0]?.awaySince === 'number');
+  // One after the other, 18 at a time, they would take 5 s.
+  assert.ok(performance.now() - began < 3000);
+});
+
 test('a directory that is too large to be one query is asked for in pieces', async (t) => {
   const proxy = await startFaultProxy((incoming, outgoing) => {
     const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://consul');

@@ -48,7 +48,8 @@ const SPREAD_MOST: Ms = 500;
  * - what is cut, partial, late or not from a cluster with a leader is an error, and errors are tried again for ever;
  * - never more than a few connections, whatever is wanted.
  *
- * Consul counts as away when none of its queries gets an answer. One of them then knocks (pace.ts), and wakes the others.
+ * Consul counts as away when all of its queries, or many of them in a row, get no answer. One of them then knocks (pace.ts),
+ * and wakes the others.
  */
 export function createConsulSource(options: ConsulSourceOptions): Source {
   const { config, log, onState, wait = WAIT, limit = LIMIT } = options;
@@ -61,6 +62,8 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
   const wasteful = new Map<string, number>();
   /** Prefixes that are asked for though they are wasteful: without them there were too many queries. */
   let tolerated = new Set<string>();
+  /** Loops that got no answer since any of them did. */
+  const silent = new Set<Loop>();
   /** Wall-clock ms; null while Consul answers; undefined before the first request has ended. */
   let awaySince: Ms | null | undefined;
   let awayCause = '';
@@ -80,6 +83,7 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
     isAway: () => typeof awaySince === 'number',
     isKnocker: (loop) => loop === loops.values().next().value,
     reached(loop) {
+      silent.clear();
       if (awaySince === null) return;
       if (awaySince !== undefined)
         log.info('reached consul', { consul: name, awayMs: Date.now() - awaySince });
@@ -95,7 +99,8 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
         onState({ name, awaySince, cause });
         return;
       }
-      for (const each of loops.values()) if (each.away === undefined) return;
+      silent.add(loop);
+      if (silent.size < Math.min(loops.size, MOST_WAITING)) return;
       awaySince = Date.now();
       awayCause = cause;
       log.warn('lost consul', { consul: name, cause });
@@ -151,6 +156,7 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
 
   const end = (id: string, loop: Loop): void => {
     loops.delete(id);
+    silent.delete(loop);
     loop.members.clear();
     const run = loop
       .end()
