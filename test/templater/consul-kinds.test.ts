@@ -174,6 +174,24 @@ test('a directory that holds far more than is wanted of it is not one query', as
   for (const each of followed) assert.equal(each.answers.length, 1);
 });
 
+test('keys with a busy neighbour are asked for by themselves', async (t) => {
+  await putMany('busy/', 8);
+  const source = open(t);
+  const followed = Array.from({ length: 8 }, (_, i) => follow(source, 'key', `busy/${i}`));
+  for (const each of followed) await each.data();
+  assert.equal(source.explain?.()[0]?.connection, 'shared');
+  await until('the split', async () => {
+    await consul.put('busy/counter', String(performance.now()));
+    return source.explain?.()[0]?.connection === 'own';
+  });
+  await consul.put('busy/3', 'new');
+  await followed[3]?.data((data) => data?.Value === 'new');
+  assert.deepEqual(
+    followed.map(({ answers }) => answers.length),
+    [1, 1, 1, 2, 1, 1, 1, 1],
+  );
+});
+
 test('with too many queries even a prefix that holds far more than is wanted is one', async (t) => {
   for (let i = 0; i < 20; i++) await putMany(`press/${i}/`, 100);
   const source = open(t);

@@ -50,7 +50,7 @@ export interface Shop {
   isKnocker: (loop: Loop) => boolean;
   /** Its query cannot be one for its members. */
   unfit: (loop: Loop) => void;
-  /** It holds so much else that it is worth it only for so many members; false where it has to be, all the same. */
+  /** There is so much else in it that it is worth it only for so many members; false where it has to be, all the same. */
   isWorthLess: (loop: Loop, least: number) => boolean;
   /** A sink threw. */
   untaken: (member: Member, cause: string) => void;
@@ -68,6 +68,8 @@ const STRIKES = 3;
 const WASTE = 4;
 const FEW_ENTRIES = 64;
 const FEW_BYTES = 1024 * 1024;
+/** A shared query that wakes so often in a row for nothing, each time slowed down (pace.ts), is split. */
+const DISTURBED = 5;
 const MOST_SHARED_BYTES = 8 * 1024 * 1024;
 
 /** Starts to ask, in a moment: whoever is a member by then is answered. */
@@ -82,6 +84,7 @@ export function createLoop(query: Query, shop: Shop): Loop {
   let failures = 0;
   let failingSince: Ms = 0;
   let strikes = 0;
+  let disturbed = 0;
   let away: string | undefined;
   let doing: 'asking' | 'queued' | 'waiting' | 'pausing' | 'resting' = 'asking';
   let nextTryAt: Ms | null = null;
@@ -140,6 +143,9 @@ export function createLoop(query: Query, shop: Shop): Loop {
     const cost = isSame ? COST.noNews : (news.length > 0 ? COST.news : COST.noNews) + costOf(said.bytes);
     const next = take(bucket, cost, performance.now());
     bucket = next.bucket;
+    disturbed = next.delay === 0 ? 0 : disturbed + (!isSame && news.length === 0 ? 1 : 0);
+    // Its neighbours are so busy that its own news would be late.
+    if (isAid() && disturbed >= DISTURBED && shop.isWorthLess(loop, 2 * members.size)) return;
     if (next.delay > 0) await pause(next.delay);
   };
 
