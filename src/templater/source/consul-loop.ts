@@ -134,6 +134,7 @@ export function createLoop(query: Query, shop: Shop): Loop {
       if (shop.isWorthLess(loop, least)) return;
     }
     await confirmGone(news);
+    cut.signal.throwIfAborted();
     deliver(news, said, !backwards);
     mark = said.mark;
     index = backwards ? 0n : said.index;
