@@ -85,6 +85,11 @@ export const OPTIONS = {
     default: 'info',
     help: `least level of our own lines: ${LEVELS.join(', ')}`,
   },
+  'log-prefix': { default: 'off', help: "put [service] before each line of the services' output" },
+  capture: {
+    default: 'off',
+    help: "take the services' output through pipes of ours (logs, crash hook); as JSON with --log-format json",
+  },
   json: { default: 'off', help: 'print JSON' },
 } as const satisfies Record<string, OptionSpec>;
 export type OptionName = keyof typeof OPTIONS;
@@ -139,6 +144,8 @@ export const COMMANDS = {
       'socket',
       'log-format',
       'log-level',
+      'log-prefix',
+      'capture',
     ],
     words: [0, 1],
     takes: ['directory'],
@@ -195,6 +202,17 @@ export const COMMANDS = {
     ],
     options: ['follow', 'json', 'socket'],
     words: [0, MANY],
+    takes: ['service'],
+  },
+  logs: {
+    usage: 'logs <service…> [--follow] [--json]',
+    help: 'what services wrote last, where their output is captured (--capture, --log-prefix)',
+    more: [
+      'The last 64 KiB of each. Of several services, each line says whose it is. Exit 1: not captured.',
+      'With --follow it goes on until the tree ends (exit 0). --json: one object a line, documented in: supervise help protocol.',
+    ],
+    options: ['follow', 'json', 'socket'],
+    words: [1, MANY],
     takes: ['service'],
   },
   rescan: { usage: 'rescan', help: 'read the services directory again', options: ['socket'], words: [0, 0] },
@@ -282,6 +300,8 @@ export interface Options {
   socket: string | undefined;
   logFormat: Format | undefined;
   logLevel: Level;
+  logPrefix: boolean;
+  capture: boolean;
   json: boolean;
 }
 
@@ -392,6 +412,8 @@ function readOptions(given: Given): Options {
     ),
     logLevel:
       text('log-level', LEVELS.join(', '), (value) => LEVELS.find((level) => level === value)) ?? 'info',
+    logPrefix: readSwitch('log-prefix', given('log-prefix')) ?? false,
+    capture: readSwitch('capture', given('capture')) ?? false,
     json: readSwitch('json', given('json')) ?? false,
   };
 }

@@ -3,6 +3,7 @@ import type { Ms } from './core/duration.ts';
 import { endName } from './core/signals.ts';
 import type { Log } from './log.ts';
 import { now } from './os/clock.ts';
+import { runtimeFile } from './os/runtime-dir.ts';
 import { findHook } from './os/scandir.ts';
 import { killGroup, send, startProcess } from './os/spawn.ts';
 
@@ -10,10 +11,18 @@ import { killGroup, send, startProcess } from './os/spawn.ts';
 const MOST_AT_ONCE = 8;
 const MOST_WAITING = 1000;
 
+interface HookOutput {
+  /** @throws the system's error where there are no pipes to be had */
+  output(): { stdout: number | undefined; stderr: number | undefined };
+  ended(): void;
+}
+
 interface Hook {
   name: string;
   args: readonly (string | number)[];
   env: Record<string, string | number>;
+  /** A file for the hook's time, and the variable that names it. Where none can be made, the variable is absent. */
+  file?: { env: string; content: () => Uint8Array } | undefined;
 }
 
 /**
@@ -29,6 +38,8 @@ export class Hooks {
   #dropped = false;
   /** Relative to the scandir; changes when it is read again. */
   directory: string | undefined;
+  /** Where a hook's output goes, if it does not inherit ours; by the hook's name. */
+  outputOf: ((hook: string) => HookOutput) | undefined;
   /** Called after each hook, when it is waited for. */
   ended: () => void = () => {};
 
@@ -68,9 +79,13 @@ export class Hooks {
       const log = this.#log.child({ hook: hook.name });
       let timer: NodeJS.Timeout | undefined;
       let own: number | undefined;
+      const file = hook.file && runtimeFile(hook.name, hook.file.content());
+      const output = this.outputOf?.(hook.name);
+      const named = hook.file && file ? { [hook.file.env]: file.path } : {};
       const ended = (code: number | undefined): void => {
         clearTimeout(timer);
         if (own !== undefined) this.#running.delete(own);
+        file?.remove();
         resolve(code);
         this.ended();
         this.#waiting.shift()?.();
@@ -79,8 +94,9 @@ export class Hooks {
         {
           argv: [path, ...hook.args.map(String)],
           cwd: this.#scandir,
-          env: { ...process.env, ...mapValues(hook.env, String) },
+          env: { ...process.env, ...mapValues(hook.env, String), ...named },
           stdin: 'ignore',
+          ...descriptorsOf(output),
           session: true,
           pipes: [],
         },
@@ -101,6 +117,7 @@ export class Hooks {
           exited: (code, signal) => {
             // What it left in its group goes with it, as after `run`.
             if (own !== undefined) send(-own, constants.signals.SIGKILL);
+            output?.ended();
             if (hook.name !== 'finish' && (code !== 0 || signal !== 0))
               log.warn('a hook failed', { end: endName({ code, signal }) });
             ended(signal === 0 ? code : undefined);
@@ -119,6 +136,15 @@ export class Hooks {
   abandon(): readonly number[] {
     this.dropQueue();
     return [...this.#running];
+  }
+}
+
+/** A hook that cannot have its pipes still runs. */
+function descriptorsOf(output: HookOutput | undefined): Partial<ReturnType<HookOutput['output']>> {
+  try {
+    return output?.output() ?? {};
+  } catch {
+    return {};
   }
 }
 

@@ -50,6 +50,10 @@ async function main(argv: string[]): Promise<number> {
       const { events } = await import('./commands/events.ts');
       return events(invocation, print);
     }
+    case 'logs': {
+      const { logs } = await import('./commands/logs.ts');
+      return logs(invocation, print);
+    }
     case 'completion': {
       const { completion } = await import('./commands/completion.ts');
       return completion(invocation.words[0] ?? '', print);
@@ -65,8 +69,8 @@ async function main(argv: string[]): Promise<number> {
  * All of it, whoever reads it how slowly; process.exit would cut off what a stream still holds.
  * @returns whether somebody reads it
  */
-function print(text: string): boolean {
-  let rest = Buffer.from(text);
+function print(text: string | Buffer): boolean {
+  let rest = typeof text === 'string' ? Buffer.from(text) : text;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(1, rest));

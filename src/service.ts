@@ -14,7 +14,7 @@ import {
 } from './core/lifecycle.ts';
 import { MAIN_COMMAND, type ServiceConfig } from './core/servicedir.ts';
 import { endName, signalName } from './core/signals.ts';
-import { describe } from './errors.ts';
+import { causeOf, describe, EXIT } from './errors.ts';
 import type { Log } from './log.ts';
 import { isOurs } from './os/account.ts';
 import { Alarm, now } from './os/clock.ts';
@@ -32,6 +32,20 @@ export interface ServiceListener {
   over(runner: ServiceRunner, death: Death): void;
 }
 
+/** Where a service's stdin and output lead, if they are not ours. */
+export interface ServiceStreams {
+  /** What its `run` reads; undefined for nothing. @throws the system's error */
+  input(): number | undefined;
+  /**
+   * For its next process.
+   * @param other it runs as another user than we
+   * @throws the system's error where there are no pipes to be had
+   */
+  output(other: boolean): { stdout?: number | undefined; stderr?: number | undefined };
+  /** Its `run` or `finish` ended: what that wrote goes ahead of the words of its end. */
+  ended(): void;
+}
+
 /** How the `run` of one service is executed, where that is not the plain case. */
 export interface RunOptions {
   /** This program, for what must happen in the child before it is executed (os/exec.ts). */
@@ -41,6 +55,11 @@ export interface RunOptions {
   stdin?: 'inherit';
   /** Arguments in front of the command, for what must happen in the child before it is executed. */
   launcher?: readonly [string, ...string[]];
+  streams?: ServiceStreams;
+  /** Whether a SIGKILL that we did not send was the kernel's, for lack of memory. */
+  isOutOfMemory: () => boolean;
+  /** Another way than the stop signal to end it; asked for before each stop. */
+  hangUp?: () => (() => void) | undefined;
 }
 
 /**
@@ -146,7 +165,11 @@ export class ServiceRunner {
     } else if (next.is === 'ready')
       log.info('ready', { pid: next.pid, afterMs: Math.round(now() - next.startedAt) });
     else if (next.is === 'stopping')
-      log.info('stopping', { pid: next.pid, signal: signalName(this.config.downSignal), reason: next.fault });
+      log.info('stopping', {
+        pid: next.pid,
+        signal: this.#options.hangUp?.() ? undefined : signalName(this.config.downSignal),
+        reason: next.fault,
+      });
     else if (next.is === 'failed' && !this.config.essential)
       log.error('failed', { crashes: next.crashes, hint: `mend it, then: supervise up ${this.name}` });
     else log.debug(next.is, { pid: next.pid });
@@ -193,7 +216,7 @@ export class ServiceRunner {
         this.#finish(effect.death);
         break;
       case 'term':
-        send(effect.pid, this.config.downSignal);
+        (this.#options.hangUp?.() ?? (() => send(effect.pid, this.config.downSignal)))();
         // A stopped process (SIGSTOP, SIGTSTP) takes its signal only when it goes on.
         send(effect.pid, constants.signals.SIGCONT);
         break;
@@ -216,14 +239,14 @@ export class ServiceRunner {
 
   #run(): void {
     this.#startedAs = this.config.type;
-    const { link, stdin = 'ignore', launcher } = this.#options;
+    const { link, launcher, streams } = this.#options;
     const { command, notificationFd, name } = this.config;
     const own: readonly string[] = command ?? ['./run', name];
     const argv = [...(launcher ?? []), ...own] as unknown as SpawnSpec['argv'];
     const pipes = [notificationFd, link?.fd].filter((fd) => fd !== undefined);
     this.#spawn(
       argv,
-      { stdin, session: launcher === undefined, pipes },
+      { stdin: this.#options.stdin ?? (() => streams?.input()), session: launcher === undefined, pipes },
       {
         spawned: (pid, sockets) => {
           this.#sockets = [...sockets.values()];
@@ -235,9 +258,12 @@ export class ServiceRunner {
         },
         refused: (code, reason) => this.send({ type: 'refused', code, reason }),
         exited: (code, signal) => {
+          streams?.ended();
           for (const socket of this.#sockets) socket.destroy();
           this.#sockets = [];
-          this.send({ type: 'exited', code, signal });
+          const strange = signal === constants.signals.SIGKILL && !this.service.killed;
+          const reason = strange && this.#options.isOutOfMemory() ? 'oom' : undefined;
+          this.send({ type: 'exited', code, signal, reason });
         },
       },
     );
@@ -264,6 +290,7 @@ export class ServiceRunner {
           this.send({ type: 'refused', code: refusedCode, reason });
         },
         exited: (exitCode, exitSignal) => {
+          this.#options.streams?.ended();
           const failed = exitSignal !== 0 || exitCode !== 0;
           if (failed)
             this.log.debug('finish failed', { end: endName({ code: exitCode, signal: exitSignal }) });
@@ -278,22 +305,31 @@ export class ServiceRunner {
   /** Any program of this service: in its directory, as its user, with its environment. */
   #spawn(
     argv: SpawnSpec['argv'],
-    special: Partial<Pick<SpawnSpec, 'stdin' | 'session' | 'pipes'>>,
+    special: { stdin?: 'inherit' | (() => number | undefined); session?: boolean; pipes?: readonly number[] },
     events: SpawnEvents,
   ): void {
     const { account, path } = this.config;
-    const { pipes = [] } = special;
+    const { session = true, pipes = [] } = special;
+    let stdin: SpawnSpec['stdin'] = 'ignore';
     const other = account && !isOurs(account) ? account : undefined;
+    let output: ReturnType<ServiceStreams['output']> = {};
+    try {
+      if (special.stdin) stdin = special.stdin === 'inherit' ? 'inherit' : (special.stdin() ?? 'ignore');
+      output = this.#options.streams?.output(other !== undefined) ?? {};
+    } catch (error) {
+      setImmediate(() => events.refused(EXIT.system, `cannot make a pipe for its output: ${causeOf(error)}`));
+      return;
+    }
     const launch = other && other.groups.length > 0;
     startProcess(
       {
         argv: launch ? [...this.#options.program, ...execAsArgs(other, pipes), ...argv] : argv,
         cwd: path,
         env: this.#environment(),
-        stdin: 'ignore',
-        session: true,
         user: other && !launch ? { uid: other.uid, gid: other.gid } : undefined,
-        ...special,
+        stdin,
+        ...output,
+        session,
         pipes,
       },
       events,

@@ -86,9 +86,7 @@ export class Shutdown {
     this.#options.hooks.dropQueue();
     this.#log.info('stopping the tree', { why, cause, withinMs: stopTimeout });
     for (const member of tree.members.values()) member.asked = undefined;
-    const dependencies = new Map(
-      [...tree.members].map(([name, { runner }]) => [name, runner.config.dependencies]),
-    );
+    const dependencies = new Map([...tree.members].map(([name, member]) => [name, tree.needs(member)]));
     this.#descents = longestDescents(dependencies, (name) => {
       const runner = tree.members.get(name)?.runner;
       // What has no process takes no time, and nothing is started any more.
@@ -110,6 +108,11 @@ export class Shutdown {
 
   get isRunning(): boolean {
     return this.#phase !== 'running';
+  }
+
+  /** What is left of the budget of a stop that has begun; the whole of it before. */
+  get left(): Ms {
+    return this.isRunning ? this.#deadline - now() : this.#options.stopTimeout;
   }
 
   /** A member changed. */

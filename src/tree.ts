@@ -5,22 +5,28 @@ import { type Action, LINK_ENV } from './core/link.ts';
 import { checkOrder, dependentsOf } from './core/order.ts';
 import {
   bareConfig,
+  loggerOf,
   MAIN_COMMAND,
+  ownerOf,
   type Problem,
   type RawServiceDir,
   type ServiceConfig,
   takesEffect,
 } from './core/servicedir.ts';
-import { parseServices, TEMPLATER } from './core/services.ts';
+import { type Parsed, parseServices, TEMPLATER } from './core/services.ts';
 import { endName } from './core/signals.ts';
 import { didYouMean, EXIT, UserError } from './errors.ts';
 import { Gate } from './gate.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
+import { Loggers } from './loggers.ts';
 import { Alarm, now } from './os/clock.ts';
 import { isDirectory } from './os/files.ts';
+import type { Native } from './os/native.ts';
+import { makePipe, openToOthers } from './os/pipe.ts';
 import { type RawScandir, readScandir } from './os/scandir.ts';
-import { type RunOptions, ServiceRunner } from './service.ts';
+import type { Outputs, ServiceOutput } from './output/outputs.ts';
+import { type RunOptions, ServiceRunner, type ServiceStreams } from './service.ts';
 
 /** Whoever waits this long is told of, once, with what it waits for. */
 const PATIENCE_MS = 5000;
@@ -43,6 +49,11 @@ export interface TreeOptions {
   templater: readonly string[];
   log: Log;
   hooks: Hooks;
+  /** Where the services' output is captured. */
+  outputs: Outputs | undefined;
+  native: Native | undefined;
+  /** Whether the last SIGKILL that we did not send was the kernel's, for lack of memory. */
+  isOutOfMemory: () => boolean;
 }
 
 /** One service of the tree. */
@@ -54,6 +65,8 @@ export interface Member {
   asked: 'up' | 'once' | undefined;
   /** What its files were like when they were last read. */
   stamps: RawServiceDir['stamps'];
+  /** Its output, where it is captured. */
+  output: ServiceOutput | undefined;
   /** Its directory is gone: it is forgotten once it is down. */
   removed: boolean;
 }
@@ -87,9 +100,12 @@ export class Tree {
   readonly #impatience = new Alarm(() => this.#tellWhoWaits());
   /** Those of whom it was told that they wait. */
   readonly #told = new Set<string>();
+  readonly #loggers: Loggers | undefined;
 
   constructor(options: TreeOptions) {
+    const { native } = options;
     this.#options = options;
+    this.#loggers = native && new Loggers(() => makePipe(native));
     this.#log = options.log;
     this.gate = new Gate(options.log.child({ service: TEMPLATER }), {
       isKnown: (name) => this.members.has(name),
@@ -114,11 +130,11 @@ export class Tree {
     if (command) {
       const config = { ...bareConfig(MAIN_COMMAND, command), restart: 'never' as const, essential: true };
       const waitsFor = found
-        .filter(({ config, problem }) => !config.down && !problem)
+        .filter(({ config, problem }) => !config.down && !problem && !ownerOf(config.name))
         .map(({ config }) => config.name);
       found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined, stamps: NO_STAMPS });
     }
-    checkOrder(new Map(found.map(({ config }) => [config.name, config.dependencies])));
+    checkOrder(new Map(found.map(({ config }) => [config.name, stopsAheadOf(config)])));
     const fatal = found.find(
       ({ config, problem }) => config.essential && problem && !this.#isDisabled(config),
     );
@@ -147,7 +163,7 @@ export class Tree {
     const command = this.members.get(MAIN_COMMAND)?.runner.config;
     checkOrder(
       new Map([
-        ...found.map(({ config }) => [config.name, config.dependencies] as const),
+        ...found.map(({ config }) => [config.name, stopsAheadOf(config)] as const),
         ...(command
           ? [
               [
@@ -178,9 +194,13 @@ export class Tree {
     const names = new Set(found.map(({ config }) => config.name));
     for (const [name, member] of this.members) {
       if (names.has(name) || name === MAIN_COMMAND || member.removed) continue;
-      result.removed.push(name);
-      member.removed = true;
-      this.down(name);
+      const owner = ownerOf(name);
+      if (owner !== undefined) this.#dropLogger(owner);
+      else {
+        member.removed = true;
+        this.down(name);
+      }
+      if (member.removed) result.removed.push(name);
     }
     this.#relate();
     this.gate.rescan();
@@ -196,7 +216,7 @@ export class Tree {
 
   /**
    * Reads a service's directory again, ahead of an order to start it: whoever has mended it expects that to count. What it
-   * depends on is checked, and its templates are left as they were; those are a rescan's.
+   * depends on is checked; templates and a logger that it has now, and had not, are a rescan's.
    * @throws UserError when it cannot be started so; a service that runs is left alone then
    */
   refresh(name: string): void {
@@ -207,17 +227,17 @@ export class Tree {
       const found = this.#read(readScandir(scandir)).find((each) => each.config.name === name);
       if (!found)
         throw new UserError(`cannot start "${name}": its directory is gone`, { hint: 'supervise rescan' });
-      const { dependencies } = found.config;
+      const { hasTemplates, hasLogger } = config;
+      const renewed = { ...found.config, hasTemplates, hasLogger };
       checkOrder(
         new Map(
           [...this.members].map(([other, { runner }]) => [
             other,
-            other === name ? dependencies : runner.config.dependencies,
+            stopsAheadOf(other === name ? renewed : runner.config),
           ]),
         ),
       );
-      const { hasTemplates } = config;
-      const { isNew } = this.#renew(member, { ...found, config: { ...found.config, hasTemplates } });
+      const { isNew } = this.#renew(member, { ...found, config: renewed });
       if (isNew) this.#log.info('rescanned', { changed: name });
       this.#relate();
     }
@@ -324,16 +344,27 @@ export class Tree {
       ({ name, templates, unreadable }) =>
         templates.length > 0 || (unreadable.length > 0 && this.members.get(name)?.runner.config.hasTemplates),
     );
-    const stamps = new Map(raw.services.map((service) => [service.name, service.stamps]));
-    return parseServices(raw.services, this.#options, wanted).map(({ config, problems }) => ({
+    const stamps = new Map(
+      raw.services.flatMap(({ name, stamps, log }) => [
+        [name, stamps] as const,
+        ...(log ? [[log.name, log.stamps] as const] : []),
+      ]),
+    );
+    const parsed = parseServices(raw.services, this.#options, wanted);
+    const problems = new Map(parsed.map((each) => [each.config.name, this.#problemsOf(each)]));
+    return parsed.map(({ config }) => ({
       config,
-      problem: joinProblems(problems),
+      // Without its logger a service would soon wait for ever, for somebody to read what it writes.
+      problem: joinProblems([
+        ...(problems.get(config.name) ?? []),
+        ...(problems.get(loggerOf(config.name)) ?? []),
+      ]),
       stamps: stamps.get(config.name) ?? NO_STAMPS,
     }));
   }
 
   #isDisabled({ name }: ServiceConfig): boolean {
-    return this.#options.disabled.has(name);
+    return this.#options.disabled.has(name) || this.#options.disabled.has(ownerOf(name) ?? name);
   }
 
   /** A name that is none's may be a mistake; no more than a warning, since images share an environment. */
@@ -369,9 +400,20 @@ export class Tree {
     return changes;
   }
 
+  #problemsOf({ config, problems }: Parsed): readonly Problem[] {
+    if (ownerOf(config.name) === undefined || this.#loggers) return problems;
+    const message = `cannot start "${config.name}": there is no addon to make its pipe`;
+    const hint = `ship reaper-${process.arch}.node beside the bundle, or remove ${config.path}`;
+    return [...problems, { message, hint }];
+  }
+
   #add({ config, problem, stamps }: Found, launcher?: RunOptions['launcher']): Member {
-    const options: RunOptions = { program: this.#options.program };
+    const { program, isOutOfMemory } = this.#options;
+    const options: RunOptions = { program, isOutOfMemory };
+    // Who has the terminal writes to it as well.
+    const output = launcher ? undefined : this.#options.outputs?.of(config.name);
     if (launcher) options.launcher = launcher;
+    else options.streams = this.#streamsOf(config.name, output);
     if (config.name === MAIN_COMMAND) options.stdin = 'inherit';
     if (config.name === TEMPLATER)
       options.link = {
@@ -379,6 +421,7 @@ export class Tree {
         env: LINK_ENV,
         connected: (socket) => this.gate.connected(socket),
       };
+    if (ownerOf(config.name) !== undefined) options.hangUp = () => this.#hangUp(config.name);
     const member: Member = {
       runner: new ServiceRunner(
         config,
@@ -393,6 +436,7 @@ export class Tree {
       problem,
       asked: undefined,
       stamps,
+      output,
       removed: false,
     };
     this.members.set(config.name, member);
@@ -419,14 +463,58 @@ export class Tree {
     return { isNew: mended || broken || differs || files.length > 0, files };
   }
 
+  /** Where a service's stdin and output lead, at each start of a process anew. */
+  #streamsOf(name: string, captured: ServiceOutput | undefined): ServiceStreams {
+    const loggers = this.#loggers;
+    return {
+      input: () => (ownerOf(name) === undefined ? undefined : loggers?.stdinOf(name)),
+      output: (other) => {
+        if (other && !captured) openToOthers();
+        const streams = captured?.output() ?? {};
+        const logged = this.members.get(name)?.runner.config.hasLogger;
+        return logged && loggers ? { ...streams, stdout: loggers.stdoutOf(name) } : streams;
+      },
+      ended: () => {
+        captured?.ended();
+        loggers?.ended(name);
+      },
+    };
+  }
+
+  /** A logger that goes for good goes by the end of its input. */
+  #hangUp(name: string): (() => void) | undefined {
+    const member = this.members.get(name);
+    const loggers = this.#loggers;
+    if (!member || !loggers || !(this.stopping || member.removed)) return undefined;
+    return () => loggers.hangUp(member.runner);
+  }
+
+  /** A logger whose service has none any more goes once no process that we know of writes to it. */
+  #dropLogger(owner: string): void {
+    const logger = this.members.get(loggerOf(owner));
+    if (!logger || logger.removed || this.stopping) return;
+    const service = this.members.get(owner)?.runner;
+    if (service && (service.config.hasLogger || this.#loggers?.isWriting(owner))) return;
+    logger.removed = true;
+    this.down(loggerOf(owner));
+  }
+
   #complain(service: string, { message, hint }: Problem): void {
+    // That of a logger is told with its service's.
+    if (ownerOf(service) !== undefined) return;
     this.#log.error(message, hint ? { service, hint } : { service });
   }
 
   #relate(): void {
     this.#dependents = dependentsOf(
-      new Map([...this.members].map(([name, { runner }]) => [name, runner.config.dependencies])),
+      new Map([...this.members].map(([name, member]) => [name, this.needs(member)])),
     );
+  }
+
+  /** Those that stop after this one: its dependencies and its logger. */
+  needs({ runner }: Member): string[] {
+    const logger = loggerOf(runner.name);
+    return [...runner.config.dependencies, ...(this.members.has(logger) ? [logger] : [])];
   }
 
   /** Starts a service that was told to, once nothing is in its way. */
@@ -448,23 +536,29 @@ export class Tree {
     if (isUp(service) && !isUp(before))
       for (const other of this.#dependents.get(name) ?? []) this.#advance(other);
     this.#forgetIfGone(member);
+    this.#dropLogger(name);
     this.listener.changed(member, before);
   }
 
   #forgetIfGone(member: Member): void {
     if (!member.removed || !member.runner.isSettled) return;
     this.members.delete(member.runner.name);
+    this.#options.outputs?.forget(member.runner.name);
+    this.#loggers?.forget(member.runner.name);
     this.gate.forget(member.runner.name);
     this.#relate();
+    this.#dropLogger(member.runner.name);
     // Whoever waited for it waits for it no more: the main command waits for all.
     for (const name of this.members.keys()) this.#advance(name);
   }
 
   #crashed(runner: ServiceRunner, death: Death, next: Verdict): void {
     if (this.stopping || runner.name === MAIN_COMMAND) return;
+    const output = this.members.get(runner.name)?.output;
     this.#options.hooks.queue({
       name: 'crash',
       args: [runner.name, death.code, death.signal, runner.service.crashes],
+      file: output && { env: 'SUPERVISE_LOG_TAIL', content: () => output.tail.bytes() },
       env: {
         SUPERVISE_REASON: death.reason ?? endName(death),
         SUPERVISE_RAN_MS: Math.round(death.ranMs),
@@ -505,6 +599,11 @@ export class Tree {
 function changedFiles(before: RawServiceDir['stamps'], now: RawServiceDir['stamps']): string[] {
   const names = new Set([...before.keys(), ...now.keys()]);
   return [...names].filter((name) => before.get(name) !== now.get(name)).sort();
+}
+
+/** A cycle through a logger could not be stopped in order. */
+function stopsAheadOf({ name, dependencies, hasLogger }: ServiceConfig): readonly string[] {
+  return hasLogger ? [...dependencies, loggerOf(name)] : dependencies;
 }
 
 function joinProblems(problems: readonly Problem[]): Problem | undefined {

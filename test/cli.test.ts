@@ -52,6 +52,8 @@ const DEFAULTS: Options = {
   socket: undefined,
   logFormat: undefined,
   logLevel: 'info',
+  logPrefix: false,
+  capture: false,
   json: false,
 };
 
@@ -101,6 +103,8 @@ const VALUES: [keyof typeof OPTIONS, string, Partial<Options>][] = [
   ['log-format', 'text', { logFormat: 'text' }],
   ['log-level', 'silent', { logLevel: 'silent' }],
   ['log-level', 'debug', { logLevel: 'debug' }],
+  ['log-prefix', '1', { logPrefix: true }],
+  ['capture', '1', { capture: true }],
   ['json', '1', { json: true }],
   ['wait-until', 'ready', { waitUntil: 'ready' }],
   ['wait-until', 'down', { waitUntil: 'down' }],

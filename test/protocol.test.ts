@@ -53,26 +53,30 @@ test('the test can fail', () => {
 });
 
 test('every verb is answered as it is documented', async (t) => {
-  const tree = startTree(t, {
-    '.supervise/kv.json': '{"kv":{}}',
-    'app/run': SLEEPER,
-    'app/timeout-kill': '7s',
-    'app/restart-delay': '2s 3s',
-    'app/down-signal': 'INT',
-    'app/essential': '',
-    'bad/run': SLEEPER,
-    'bad/restart': 'sometimes',
-    'crash/run': '#!/bin/sh\nexit 3\n',
-    'crash/restart-delay': '1h',
-    'job/run': '#!/bin/sh\n',
-    'job/type': 'oneshot',
-    'lacks/run': SLEEPER,
-    'lacks/templates/a.hbs': '{{!-- dest: /nowhere/a --}}{{key "none"}}',
-    'slow/run': SLEEPER,
-    'slow/check': '#!/bin/sh\nexit 1\n',
-    'waits/run': SLEEPER,
-    'waits/dependencies.d/crash': '',
-  });
+  const tree = startTree(
+    t,
+    {
+      '.supervise/kv.json': '{"kv":{}}',
+      'app/run': SLEEPER,
+      'app/timeout-kill': '7s',
+      'app/restart-delay': '2s 3s',
+      'app/down-signal': 'INT',
+      'app/essential': '',
+      'bad/run': SLEEPER,
+      'bad/restart': 'sometimes',
+      'crash/run': '#!/bin/sh\nexit 3\n',
+      'crash/restart-delay': '1h',
+      'job/run': '#!/bin/sh\n',
+      'job/type': 'oneshot',
+      'lacks/run': SLEEPER,
+      'lacks/templates/a.hbs': '{{!-- dest: /nowhere/a --}}{{key "none"}}',
+      'slow/run': SLEEPER,
+      'slow/check': '#!/bin/sh\nexit 1\n',
+      'waits/run': SLEEPER,
+      'waits/dependencies.d/crash': '',
+    },
+    { args: ['--capture'] },
+  );
   await tree.event('died', 'crash');
   await tree.event('done', 'job');
   await until('the templater', () => tree.control('status', '--json').stdout.includes('kv.json'));
@@ -87,6 +91,7 @@ test('every verb is answered as it is documented', async (t) => {
     wait: { request: { services: ['app'], until: 'up' }, data: undefined },
     check: { request: {}, data: 'unwell' },
     events: { request: {}, data: undefined },
+    logs: { request: { services: ['app'] }, data: undefined },
     rescan: { request: {}, data: 'rescanned' },
     stop: { request: {}, data: undefined },
   };
@@ -99,6 +104,7 @@ test('every verb is answered as it is documented', async (t) => {
       holds(reply, 'reply');
       assert.equal(reply.ok, true, JSON.stringify(reply));
       if (data) holds(reply.data, data);
+      if (verb === 'logs') for (const output of reply.data as unknown[]) holds(output, 'output');
       if (verb === 'events') for (const event of reply.data as unknown[]) holds(event, 'event');
     }
     assert.deepEqual(

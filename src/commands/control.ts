@@ -4,7 +4,7 @@ import { type Ordered, type Request, type Rescanned, readSignal, type Verb } fro
 import { EXIT, UserError } from '../errors.ts';
 
 /** Prints to stdout. Returns whether somebody still reads it. */
-export type Print = (text: string) => boolean;
+export type Print = (text: string | Buffer) => boolean;
 
 /** The verbs that tell a running supervisor to do something, or wait for it. Returns the exit code. */
 export async function control({ command, words, options }: Invocation, print: Print): Promise<number> {

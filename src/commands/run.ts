@@ -10,10 +10,12 @@ import { Hooks } from '../hooks.ts';
 import { createLog, type RootLog } from '../log.ts';
 import { EXEC_VERBS } from '../os/exec.ts';
 import type { Native } from '../os/native.ts';
+import type { OomWatch } from '../os/oom.ts';
 import { Reaper } from '../os/reaper.ts';
 import { onSignals } from '../os/signals.ts';
-import { stderrSink } from '../os/stderr.ts';
+import { descriptor, lineSink } from '../os/stderr.ts';
 import { foregroundGroup } from '../os/terminal.ts';
+import type { Outputs } from '../output/outputs.ts';
 import { Shutdown } from '../shutdown.ts';
 import { Tree } from '../tree.ts';
 import { findScandir, lookForScandir } from './scandir.ts';
@@ -22,6 +24,9 @@ const { SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU } = constants.signals;
 
 /** The templater makes much short-lived garbage under many changes; a small nursery bounds what that adds to its memory. */
 const SMALL_HEAP = ['--max-semi-space-size=1'];
+
+/** However late it is, what was written last gets this long to go out. */
+const LAST_WORDS_MS = 100;
 
 /** What main.ts found before it knew what to run. */
 export interface Surroundings {
@@ -47,18 +52,29 @@ export async function run(
   // a day of HEALTHCHECKs leaves behind, some 60 MB.
   setFlagsFromString('--semi-space-growth-factor=1');
   const scandir = chooseScandir(words[0], main !== undefined);
-  const sink = stderrSink(2, native && ((fd) => native.writable(fd) !== 0));
+  const outputs = await captureOutput(options, native);
+  const sink = lineSink(outputs?.forLog ?? descriptor(2, native && ((fd) => native.writable(fd) !== 0)));
+  const format = options.logFormat ?? (isatty(2) ? 'text' : 'json');
   const events = new Events();
   const log = createLog({
-    format: options.logFormat ?? (isatty(2) ? 'text' : 'json'),
+    format,
     level: options.logLevel,
     write: sink.write,
     record: (...line) => events.record(...line),
   });
+  if (outputs) outputs.log = log;
+  else if (isCaptureWanted(options))
+    log.warn("could not capture the services' output", {
+      cause,
+      hint: 'they inherit ours: no prefixes, no logs; ship the addon beside the bundle',
+    });
   const terminal = main && native ? foregroundGroup() : undefined;
   if (terminal !== undefined) for (const signal of [SIGTTIN, SIGTTOU]) native?.ignore(signal);
 
+  let oom: OomWatch | undefined;
   const hooks = new Hooks(scandir, options.hookTimeout, log);
+  // No service has a name that begins with a dot.
+  hooks.outputOf = outputs && ((hook) => outputs.of(`.supervise/${hook}`));
   const tree = new Tree({
     scandir,
     command: main,
@@ -73,10 +89,14 @@ export async function run(
       'template',
       '--services',
       scandir ?? '',
-      ...templaterFlags(options),
+      // What it writes to may be a pipe of ours, which says nothing of what ours leads to.
+      ...templaterFlags(outputs ? { ...options, logFormat: format } : options),
     ],
     log,
     hooks,
+    outputs,
+    native,
+    isOutOfMemory: () => oom?.explains() ?? false,
   });
   tree.gate.heard = (level, event, fields) => events.record(level, Date.now(), event, fields);
   const ended = Promise.withResolvers<number>();
@@ -147,6 +167,7 @@ export async function run(
     // A signal may have come while the socket was made.
     if (!shutdown.isRunning) tree.start();
     await log.ready();
+    oom = await watchMemory();
     if (scandir !== undefined && (options.watch ?? isatty(1))) await watch(scandir, log, rescan);
     return await ended.promise;
   } finally {
@@ -156,7 +177,23 @@ export async function run(
     await log.ready();
     control?.close();
     sink.flush();
+    await outputs?.flush(Math.max(LAST_WORDS_MS, shutdown.left));
   }
+}
+
+function isCaptureWanted({ logPrefix, capture }: Invocation['options']): boolean {
+  return logPrefix || capture;
+}
+
+/** Loaded only where it is asked for. Without the addon there are no pipes that a service could open again. */
+async function captureOutput(
+  options: Invocation['options'],
+  native: Native | undefined,
+): Promise<Outputs | undefined> {
+  if (!isCaptureWanted(options) || !native) return undefined;
+  const { Outputs } = await import('../output/outputs.ts');
+  const format = options.capture && options.logFormat === 'json' ? 'json' : 'text';
+  return new Outputs({ native, prefix: options.logPrefix, format });
 }
 
 function chooseScandir(named: string | undefined, hasCommand: boolean): string | undefined {
@@ -270,6 +307,11 @@ async function openControl(
       },
     }
   );
+}
+
+async function watchMemory(): Promise<OomWatch> {
+  const { OomWatch } = await import('../os/oom.ts');
+  return new OomWatch();
 }
 
 async function watch(scandir: string, log: RootLog, rescan: () => void): Promise<void> {

@@ -3,7 +3,7 @@ import type { Report } from '../core/link.ts';
 import type { UserError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Native } from '../os/native.ts';
-import { stderrSink } from '../os/stderr.ts';
+import { descriptor, lineSink } from '../os/stderr.ts';
 import { createLonelyReporter } from '../templater/alone.ts';
 import { openLink } from '../templater/link.ts';
 import { HELP, parseOptions } from '../templater/options.ts';
@@ -29,7 +29,7 @@ export interface TemplateIo {
  * @throws UserError for a wrong command line, or when there is nothing to get values from
  */
 export async function template(argv: string[], io?: TemplateIo, native?: Native): Promise<number> {
-  const sink = stderrSink(2, native && ((fd) => native.writable(fd) !== 0));
+  const sink = lineSink(descriptor(2, native && ((fd) => native.writable(fd) !== 0)));
   try {
     return await follow(argv, io ?? processIo(sink.write));
   } finally {

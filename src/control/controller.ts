@@ -3,6 +3,7 @@ import { signalName } from '../core/signals.ts';
 import { EXIT, UserError } from '../errors.ts';
 import type { Events } from '../events.ts';
 import type { Member, Tree } from '../tree.ts';
+import { tellOutput } from './output.ts';
 import { agree, type EventRecord, type Order, type Ordered, type Request, readSignal } from './protocol.ts';
 import type { Exchange, Handler } from './server.ts';
 import { membersOf, notWell, serviceStatus, statusOf } from './state.ts';
@@ -61,6 +62,8 @@ export class Controller {
         return agree(notWell(tree, services));
       case 'events':
         return this.#tellEvents(services, request.follow ?? false);
+      case 'logs':
+        return tellOutput(tree, services, request.follow ?? false);
       case 'rescan':
         return agree(tree.rescan());
       case 'wait':

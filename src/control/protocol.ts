@@ -14,7 +14,7 @@ export const MOST_REQUEST_BYTES = 65_536;
 /** What starts, stops or tells services. */
 export const ORDERS = ['up', 'down', 'once', 'restart', 'reload', 'signal'] as const;
 export type Order = (typeof ORDERS)[number];
-export const VERBS = ['status', ...ORDERS, 'wait', 'check', 'events', 'rescan', 'stop'] as const;
+export const VERBS = ['status', ...ORDERS, 'wait', 'check', 'events', 'logs', 'rescan', 'stop'] as const;
 export type Verb = (typeof VERBS)[number];
 
 /** The longest that Node's timers hold. */
@@ -30,7 +30,7 @@ export interface Request {
   until?: Goal;
   /** How long that may take, in ms; for ever without it. */
   timeoutMs?: number;
-  /** Of `events` and `status`: go on telling. */
+  /** Of `events`, `logs` and `status`: go on telling. */
   follow?: boolean;
 }
 
@@ -112,6 +112,14 @@ export interface EventRecord {
   /** Short, constant, in the past tense. */
   event: string;
   fields: Record<string, unknown>;
+}
+
+/** What a service wrote: whole lines, or a part of one that is very long. */
+export interface OutputRecord {
+  service: string;
+  /** With U+FFFD where it is no UTF-8; then `base64` has all its bytes. */
+  text: string;
+  base64?: string;
 }
 
 /** Reads a request, or says what is wrong with it. */

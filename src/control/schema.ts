@@ -44,7 +44,7 @@ export const DEFINITIONS = {
         description: 'of wait, and of an order that is to be waited for; up: executed, ready or not',
       },
       timeoutMs: integer('how long that may take'),
-      follow: { type: 'boolean', description: 'of events and status: go on telling' },
+      follow: { type: 'boolean', description: 'of events, logs and status: go on telling' },
     },
     ['services', 'signal', 'until', 'timeoutMs', 'follow'],
   ),
@@ -137,6 +137,15 @@ export const DEFINITIONS = {
     event: text('short, constant, in the past tense'),
     fields: { type: 'object', description: 'its values; a name that ends in Ms is a time in milliseconds' },
   }),
+  output: object(
+    'logs, in lists; also one line of logs --json. Whole lines, or a part of one that is very long.',
+    {
+      service: text('its name'),
+      text: text('what it wrote, with U+FFFD where that is no UTF-8'),
+      base64: text('then: all its bytes'),
+    },
+    ['base64'],
+  ),
   ordered: object('The data of up, down, once, restart, reload and signal.', {
     services: {
       type: 'array',

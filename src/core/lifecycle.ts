@@ -91,7 +91,8 @@ export type Event =
   | { type: 'kill' }
   | { type: 'spawned'; pid: number }
   | { type: 'refused'; code: number; reason: string }
-  | { type: 'exited'; code: number; signal: number }
+  /** `reason`: what is known of its cause beyond that, such as `oom`. */
+  | { type: 'exited'; code: number; signal: number; reason?: string | undefined }
   | { type: 'notified' }
   /** Its health check has failed too often in a row. */
   | { type: 'unhealthy' }
@@ -271,7 +272,7 @@ const TABLE: Table = {
     kill: killRun,
     spawned: stay,
     refused: stay,
-    exited: (service, event, config, now) => died(service, event, undefined, config, now),
+    exited: (service, event, config, now) => died(service, event, event.reason, config, now),
     notified: (service, _event, config, now) =>
       config.type === 'oneshot'
         ? { next: service, effects: [] }
@@ -286,7 +287,7 @@ const TABLE: Table = {
     kill: killRun,
     spawned: stay,
     refused: stay,
-    exited: (service, event, config, now) => died(service, event, undefined, config, now),
+    exited: (service, event, config, now) => died(service, event, event.reason, config, now),
     notified: stay,
     unhealthy: (service, _event, config, now) => halt({ ...service, fault: 'health' }, config, now),
     timeout: stay,
@@ -310,7 +311,7 @@ const TABLE: Table = {
     kill: killRun,
     spawned: stay,
     refused: stay,
-    exited: (service, event, config, now) => died(service, event, service.fault, config, now),
+    exited: (service, event, config, now) => died(service, event, service.fault ?? event.reason, config, now),
     notified: stay,
     unhealthy: stay,
     timeout: killRun,

@@ -21,6 +21,8 @@ export interface RawServiceDir {
   dependencies: readonly string[];
   /** `*.hbs` in `templates/`. */
   templates: readonly string[];
+  /** `log/`, where it has a `run`. */
+  log?: RawServiceDir | undefined;
   /** `env/NAME` → its value; null takes the variable away. */
   env: ReadonlyMap<string, string | null>;
   /** Whom `user` names; undefined where there is no such file, or nobody of that name. */
@@ -60,6 +62,8 @@ export interface ServiceConfig extends LifeConfig {
   command: readonly string[] | undefined;
   dependencies: readonly string[];
   hasTemplates: boolean;
+  /** Its stdout goes to the logger in `log/`. */
+  hasLogger: boolean;
   hasCheck: boolean;
   hasHealth: boolean;
   healthInterval: Ms;
@@ -244,6 +248,11 @@ const FILES: Readonly<Record<string, FileDoc>> = {
     default: 'none',
     takes: 'at the next start',
   },
+  'log/run': {
+    help: 'executable: a logger, which reads the service’s stdout through a pipe that survives restarts of both; a service of its own by the name NAME/log, its settings in `log/`',
+    default: 'none',
+    takes: 'at the next start',
+  },
   'templates/*.hbs': { help: 'rendered before the service first starts', default: 'none', takes: 'at once' },
   'data/': { help: 'the service’s own; never read', default: 'none', takes: 'at once' },
 };
@@ -260,11 +269,8 @@ export const SERVICE_FILES: Readonly<Record<string, FileDoc>> = inOrder({ ...FIL
   ...['run', 'finish', 'type', 'down', 'dependencies.d/NAME', 'notification-fd', 'check'],
   ...['health', 'health-interval', 'health-retries', 'timeout-up', 'timeout-kill', 'timeout-finish'],
   ...['down-signal', 'reload-signal', 'restart', 'restart-delay', 'restart-limit', 'essential'],
-  ...['env/NAME', 'user', 'templates/*.hbs', 'data/'],
+  ...['env/NAME', 'user', 'log/run', 'templates/*.hbs', 'data/'],
 ]);
-
-/** What a service directory may hold and this version does not do yet: refused, since to ignore it could harm. */
-export const NOT_YET = ['log'] as const;
 
 /**
  * Turns a service directory into its settings.
@@ -323,6 +329,7 @@ export function parseServiceDir(
     command: raw.run.is === 'missing' ? builtIn : undefined,
     dependencies: raw.dependencies,
     hasTemplates: raw.templates.length > 0,
+    hasLogger: raw.log !== undefined,
     hasFinish: raw.finish.is === 'ok',
     hasCheck,
     hasHealth: raw.health.is === 'ok',
@@ -373,8 +380,18 @@ export function parseUser(text: string): UserSpec | undefined {
 /** The name under which the main command appears; no service directory can have it. */
 export const MAIN_COMMAND = '(command)';
 
+/** The name under which the logger of a service appears; no service directory can have it. */
+export function loggerOf(service: string): string {
+  return `${service}/log`;
+}
+
+/** The service whose logger this is; undefined for what is no logger. */
+export function ownerOf(name: string): string | undefined {
+  return name.endsWith('/log') ? name.slice(0, -'/log'.length) : undefined;
+}
+
 function nameProblems({ name, path }: RawServiceDir): Problem[] {
-  if (/^[A-Za-z0-9_][A-Za-z0-9._@:+,=-]*$/.test(name)) return [];
+  if (/^[A-Za-z0-9_][A-Za-z0-9._@:+,=-]*$/.test(ownerOf(name) ?? name)) return [];
   return [
     {
       message: `cannot use ${JSON.stringify(name)} as a service: expected a name of letters, digits and ._@:+,=-`,

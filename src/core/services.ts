@@ -36,15 +36,22 @@ export function parseServices(
 ): Parsed[] {
   const services = raws
     .filter(({ name }) => name !== MAIN_COMMAND)
-    .map((raw) => {
+    .flatMap((raw): Parsed[] => {
       const isTemplater = raw.name === TEMPLATER;
       const { config, problems } = parseServiceDir(raw, isTemplater ? templater : undefined);
       // A directory that only sets the built-in templater's files does not start one that nobody needs.
       const idle = isTemplater && config.command !== undefined && !wantsTemplater;
       const down = idle || disabled.has(raw.name) || (config.down && !enabled.has(raw.name));
-      return { config: { ...config, down }, problems };
+      return [...loggerIn(raw, disabled), { config: { ...config, down }, problems }];
     });
   if (wantsTemplater && !services.some(({ config }) => config.name === TEMPLATER))
     services.push({ config: bareConfig(TEMPLATER, templater), problems: [] });
   return services;
+}
+
+/** Ahead of its service, which does not wait for it; switched off with it. */
+function loggerIn({ name, log }: RawServiceDir, disabled: Switches['disabled']): Parsed[] {
+  if (!log) return [];
+  const { config, problems } = parseServiceDir(log);
+  return [{ config: { ...config, down: config.down || disabled.has(name) }, problems }];
 }

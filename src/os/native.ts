@@ -43,6 +43,11 @@ export interface Native {
    * not now. For a pipe, 1 is a promise for up to 4096 bytes, while nobody else writes to it.
    */
   writable(fd: number): number;
+  /**
+   * A pipe: the end to read and the end to write, both blocking, neither inherited by who is not given it. What Node
+   * calls one is a pair of sockets, which a child cannot open again as `/dev/stdout`.
+   */
+  pipe(): readonly [number, number] | number;
 }
 
 /** Loads the addon from the first of the directories that has one which works here; or says why none does. */
@@ -73,6 +78,7 @@ const CALLS = Object.keys({
   ignore: true,
   inheritable: true,
   writable: true,
+  pipe: true,
 } satisfies Record<keyof Native, true>) as (keyof Native)[];
 
 function isComplete(exports: Partial<Native>): exports is Native {

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errno } from '../errors.ts';
@@ -40,6 +40,35 @@ export function makePrivateDir(path: string, chosen: boolean): boolean {
   if (stat.uid !== uid) throw new Error(`it belongs to uid ${stat.uid}`);
   if ((stat.mode & 0o022) !== 0) throw new Error('others may write to it');
   return made;
+}
+
+let files = 0;
+
+/**
+ * Writes a file that only we can read to the first of the places of the control socket that takes it; undefined where none
+ * does.
+ */
+export function runtimeFile(
+  name: string,
+  content: Uint8Array,
+): { path: string; remove: () => void } | undefined {
+  const chosen = Boolean(process.env['SUPERVISE_RUNTIME_DIR']);
+  for (const directory of socketCandidates(process.env).map(dirname)) {
+    const path = join(directory, `${name}-${process.pid}-${++files}`);
+    let made = false;
+    const remove = (): void => {
+      rmSync(path, { force: true });
+      if (made) removeDir(directory);
+    };
+    try {
+      made = makePrivateDir(directory, chosen);
+      writeFileSync(path, content, { mode: 0o600, flag: 'wx' });
+      return { path, remove };
+    } catch {
+      remove();
+    }
+  }
+  return undefined;
 }
 
 /** Not `recursive: true`: where a parent is there and refuses with ENOENT, as /proc does, Node tries for ever. */

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Account,
-  NOT_YET,
+  loggerOf,
   type Problem,
   type Program,
   parseUser,
@@ -51,8 +51,16 @@ export function readScandir(path: string): RawScandir {
   return { path, services, hooks: TREE_DIRECTORIES.find((name) => isDirectory(join(path, name))) };
 }
 
-/** Reads one service directory. What is wrong inside is told in what comes back. */
+/** Reads one service directory, and that of its logger. What is wrong inside is told in what comes back. */
 export function readServiceDir(path: string, name: string, lookUp: LookUp = accountLookUp()): RawServiceDir {
+  const raw = readOne(path, name, lookUp);
+  const log = join(path, 'log');
+  // Without `run` it is any directory, of the service's log files perhaps.
+  if (!isThere(join(log, 'run'))) return raw;
+  return { ...raw, log: { ...readOne(log, loggerOf(name), lookUp), templates: [] } };
+}
+
+function readOne(path: string, name: string, lookUp: LookUp): RawServiceDir {
   const texts = new Map<string, string>();
   const unreadable: Problem[] = [];
   const attempt: Attempt = (file, read) => {
@@ -69,12 +77,6 @@ export function readServiceDir(path: string, name: string, lookUp: LookUp = acco
       const file = join(path, entry);
       const text = attempt(file, () => readText(file, MOST_SETTING_BYTES));
       if (text !== undefined) texts.set(entry, text);
-    } else if ((NOT_YET as readonly string[]).includes(entry)) {
-      unreadable.push({
-        message: `cannot use ${path}/${entry}: this version of supervise does not know it`,
-        hint: 'remove it; it is refused because to pass over it could do harm',
-        file: `${path}/${entry}`,
-      });
     }
   }
   const program = (file: string, verb = `cannot use ${path}/${file}`): Program =>
@@ -248,4 +250,14 @@ function readText(path: string, most: number): string {
 function toProblem(error: unknown, file: string): Problem {
   const { message, hint } = error as UserError;
   return hint ? { message, hint, file } : { message, file };
+}
+
+/** Whatever it is; a dangling link counts. */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -13,8 +13,11 @@ export interface SpawnSpec {
   env: NodeJS.ProcessEnv;
   /** Whom it runs as, without supplementary groups; undefined for whom we are. */
   user?: { uid: number; gid: number } | undefined;
-  /** `inherit` for the terminal's main command; everybody else reads nothing. */
-  stdin: 'inherit' | 'ignore';
+  /** `inherit` for the terminal's main command; a descriptor of ours for a logger; everybody else reads nothing. */
+  stdin: 'inherit' | 'ignore' | number;
+  /** Descriptors of ours, whole pipes or files; without them ours are inherited. */
+  stdout?: number | undefined;
+  stderr?: number | undefined;
   /** A session and process group of its own. Off only for what shares our terminal. */
   session: boolean;
   /** Descriptors (3 and up) that are socket pairs to us. A newline can be written to one, a path to it cannot be opened. */
@@ -38,7 +41,8 @@ export const ours = new Set<number>();
  * `refused` comes first, `exited` once after `spawned`.
  */
 export function startProcess(spec: SpawnSpec, events: SpawnEvents): void {
-  const stdio: ('inherit' | 'ignore' | 'pipe')[] = [spec.stdin, 'inherit', 'inherit'];
+  const { stdin, stdout = 'inherit', stderr = 'inherit' } = spec;
+  const stdio: ('inherit' | 'ignore' | 'pipe' | number)[] = [stdin, stdout, stderr];
   for (const fd of spec.pipes) {
     while (stdio.length < fd) stdio.push('ignore');
     stdio[fd] = 'pipe';

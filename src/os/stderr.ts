@@ -6,28 +6,34 @@ const MOST_HELD = 4 * 1024 * 1024;
 const ATOMIC = 4096;
 const RETRY_MS = 250;
 
+/** Where our log's lines go. */
+export interface LineOutlet {
+  /** Whether a write would be taken now, and not block. */
+  takes(): boolean;
+  /** Writes some of it, from its beginning; returns how many bytes. @throws the system's error */
+  write(bytes: Buffer): number;
+  /** Calls back once, when it takes something again; where nobody can tell, we ask now and then. */
+  onceTaking?(again: () => void): void;
+}
+
 /**
  * Our log's way out: never throws and, where the addon can ask the kernel first, never blocks. A reader that stopped
  * reading (a stuck log driver, `supervise 2>&1 | less`) must not stop the supervision of everything else. What cannot be
  * written yet is held, in order, and tried again.
- *
- * We write to the descriptor itself: `process.stderr` would make a pipe non-blocking for the services that inherit it too.
- *
- * @param writable whether a write to the descriptor would not block; undefined where nobody can tell
  */
-export function stderrSink(fd: number, writable: ((fd: number) => boolean) | undefined): Sink {
+export function lineSink(outlet: LineOutlet): LogSink {
   const held: Buffer[] = [];
   let size = 0;
   let lost = 0;
   let timer: NodeJS.Timeout | undefined;
+  let waiting = false;
 
   const push = (): void => {
     while (held[0]) {
-      if (writable && !writable(fd)) return;
-      const piece = held[0].subarray(0, ATOMIC);
-      let written = piece.length;
+      if (!outlet.takes()) return;
+      let written = held[0].length;
       try {
-        written = writeSync(fd, piece);
+        written = outlet.write(held[0]);
       } catch (error) {
         // EAGAIN: somebody made the description non-blocking; wait. Anything else (EPIPE, ENOSPC, EBADF, EIO) will not
         // get better for this piece: let it go rather than hold everything after it.
@@ -51,7 +57,13 @@ export function stderrSink(fd: number, writable: ((fd: number) => boolean) | und
       }
       return;
     }
-    timer = setTimeout(flush, RETRY_MS).unref();
+    if (outlet.onceTaking) {
+      waiting = true;
+      outlet.onceTaking(() => {
+        waiting = false;
+        flush();
+      });
+    } else timer = setTimeout(flush, RETRY_MS).unref();
   };
 
   const write = (line: string): void => {
@@ -62,13 +74,25 @@ export function stderrSink(fd: number, writable: ((fd: number) => boolean) | und
       size -= held.splice(1, 1)[0]?.length ?? 0;
       lost++;
     }
-    if (!timer) flush();
+    if (!timer && !waiting) flush();
   };
 
   return { write, flush };
 }
 
-export interface Sink {
+/**
+ * The descriptor itself: `process.stderr` would make a pipe non-blocking for the services that inherit it too.
+ *
+ * @param writable whether a write to the descriptor would not block; undefined where nobody can tell
+ */
+export function descriptor(fd: number, writable: ((fd: number) => boolean) | undefined): LineOutlet {
+  return {
+    takes: () => !writable || writable(fd),
+    write: (bytes) => writeSync(fd, bytes.subarray(0, ATOMIC)),
+  };
+}
+
+export interface LogSink {
   /** Takes one whole line, newline included. */
   write(line: string): void;
   /** One more try at what is held, ahead of the exit. */

@@ -1,9 +1,17 @@
 /**
- * Figures, not tests: `npm run bench [respawn] [stop] [idle] [latency] [recovery]`. Needs the built bundle. Prints a line per measure: median, 95th
- * percentile and all that is needed to judge them.
+ * Figures, not tests: `npm run bench [respawn] [stop] [idle] [output] [latency] [recovery]`. Needs the built bundle. Prints a
+ * line per measure: median, 95th percentile and all that is needed to judge them.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createReadStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUNDLE, type Files, until, writeFiles } from '../tree.ts';
@@ -16,8 +24,10 @@ const UP_MS = 1100;
 const IDLE_MS = 60_000;
 /** V8 tidies up for a while after the start. */
 const SETTLE_MS = 30_000;
+const OUTPUT_BYTES = 500_000_000;
+const OUTPUT_ROUNDS = 3;
 
-const MEASURES: Record<string, () => Promise<void>> = { respawn, stop, idle, latency, recovery };
+const MEASURES: Record<string, () => Promise<void>> = { respawn, stop, idle, output, latency, recovery };
 const asked = process.argv.slice(2);
 for (const [name, measure] of Object.entries(MEASURES))
   if (asked.length === 0 || asked.includes(name)) await measure();
@@ -95,6 +105,67 @@ async function idle(): Promise<void> {
       );
     },
   );
+}
+
+/** Half a gigabyte of lines on its way to a reader: through nobody, `cat`, s6-log (where there is one) and us. */
+async function output(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'supervise-bench-'));
+  try {
+    const lines = Array.from(
+      { length: 8192 },
+      (_, i) => `${String(i).padStart(40 + (i % 140), 'abc ')}\n`,
+    ).join('');
+    const times = Math.ceil(OUTPUT_BYTES / lines.length / 50);
+    writeFileSync(join(directory, 'lines'), lines.repeat(50));
+    const writer = `i=0; while [ $i -lt ${times} ]; do i=$((i+1)); echo "$OUT/lines"; done | xargs cat`;
+    mkdirSync(join(directory, 'services'));
+    writeFiles(join(directory, 'services'), {
+      'app/run': `#!/bin/sh\n${writer}\n`,
+      'app/type': 'oneshot',
+    });
+    const us = (...args: string[]): string =>
+      `"$NODE" "${BUNDLE}" "$OUT/services" --log-level error ${args.join(' ')} -- true`;
+    const ways: Record<string, string> = {
+      'nobody in between': `{ ${writer}; }`,
+      cat: `{ ${writer}; } | cat`,
+      's6-log p': `{ ${writer}; } | s6-log 'p[app]' 1`,
+      inherited: us(),
+      '--capture': us('--capture'),
+      '--log-prefix': us('--log-prefix'),
+      '--capture --log-format json': us('--capture', '--log-format json'),
+    };
+    const env = {
+      PATH: process.env['PATH'],
+      OUT: directory,
+      NODE: process.execPath,
+      SUPERVISE_SOCKET: join(directory, 'control'),
+    };
+    let floor = 0;
+    for (const [name, command] of Object.entries(ways)) {
+      if (name.startsWith('s6') && spawnSync('s6-log', [], { stdio: 'ignore' }).error) continue;
+      const results = Array.from({ length: OUTPUT_ROUNDS }, () => timed(`${command} | cat >/dev/null`, env));
+      const best = results.reduce((a, b) => (a.seconds < b.seconds ? a : b));
+      const gigabytes = (times * lines.length * 50) / 1e9;
+      if (floor === 0) floor = best.cpu;
+      console.log(
+        `output: ${name}: ${((gigabytes * 1000) / best.seconds).toFixed(0)} MB/s, ${((best.cpu - floor) / gigabytes).toFixed(2)} CPU s/GB beyond nobody's, best of ${OUTPUT_ROUNDS}`,
+      );
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Wall-clock time, and the CPU time of the command and all its children. */
+function timed(command: string, env: NodeJS.ProcessEnv): { seconds: number; cpu: number } {
+  const started = performance.now();
+  const { stdout } = spawnSync('sh', ['-c', `${command}; times`], { env, encoding: 'utf8' });
+  const seconds = (performance.now() - started) / 1000;
+  const cpu = [...stdout.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, m, s]) => sum + Number(m) * 60 + Number(s),
+    0,
+  );
+  return { seconds, cpu };
 }
 
 interface Bench {

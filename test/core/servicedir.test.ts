@@ -29,6 +29,7 @@ const BARE: ServiceConfig = {
   command: undefined,
   dependencies: [],
   hasTemplates: false,
+  hasLogger: false,
   type: 'longrun',
   hasFinish: false,
   hasCheck: false,

@@ -134,6 +134,9 @@ function boot(scandir: string): { errors: Map<string, string[]>; refusal: UserEr
     templater: ['/bin/false'],
     log,
     hooks: new Hooks(scandir, 1000, log),
+    outputs: undefined,
+    native: undefined,
+    isOutOfMemory: () => false,
   });
   try {
     tree.start();

@@ -124,6 +124,51 @@ describe('the addon', { skip: process.platform !== 'linux' && 'it is for Linux',
     assert.equal(native.writable(-1), -EBADF);
   });
 
+  test('a pipe is real: blocking, closed on exec, and open again by its name in /proc', () => {
+    const ends = native.pipe();
+    assert.ok(typeof ends !== 'number');
+    const [read, write] = ends;
+    const flags = (fd: number): number =>
+      Number.parseInt(
+        /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '',
+        8,
+      );
+    assert.equal(flags(read) & constants.O_NONBLOCK, 0);
+    assert.equal(flags(write) & constants.O_NONBLOCK, 0);
+    const listed = spawnSync('ls', ['-l', '/proc/self/fd'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    assert.doesNotMatch(
+      listed.stdout.toString(),
+      new RegExp(` (${read}|${write}) -> pipe`),
+      'closed on exec',
+    );
+
+    const again = openSync(`/proc/self/fd/${write}`, constants.O_WRONLY);
+    writeSync(again, 'a');
+    spawnSync('sh', ['-c', 'echo b; echo c >/dev/stdout'], { stdio: ['ignore', write, 'ignore'] });
+    const buffer = Buffer.alloc(10);
+    assert.equal(buffer.toString('latin1', 0, readSync(read, buffer)), 'ab\nc\n');
+    for (const fd of [read, write, again]) closeSync(fd);
+  });
+
+  test('a pipe that the system has none to spare for is an errno', () => {
+    const script = `const { exports: native } = (() => { const m = { exports: {} }; process.dlopen(m, process.argv[1]); return m; })();
+      let last; while (Array.isArray((last = native.pipe()))); console.log(last);`;
+    const { stdout } = spawnSync(
+      'sh',
+      [
+        '-c',
+        'ulimit -n 64; exec "$@"',
+        'sh',
+        process.execPath,
+        '-e',
+        script,
+        join(PREBUILT, `reaper-${process.arch}.node`),
+      ],
+      { encoding: 'utf8' },
+    );
+    assert.equal(Number(stdout), -os.errno.EMFILE);
+  });
+
   test('what is no number is refused', () => {
     const loose = native as unknown as Record<keyof Native, (...values: unknown[]) => number>;
     assert.equal(loose.reap(), -EINVAL);

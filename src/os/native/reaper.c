@@ -122,12 +122,18 @@ static long writable(int32_t fd) {
   return ready > 0 && (poll.revents & POLLNVAL) ? -EBADF : ready;
 }
 
-/* An export: its name, and the function under its number of arguments. */
+/* Both ends blocking, as what is executed expects of its stdout, and closed on exec: libuv hands on what is asked for. */
+static long make_pipe(int32_t ends[2]) {
+  return syscall5(__NR_pipe2, (long)ends, O_CLOEXEC, 0, 0, 0);
+}
+
+/* An export: its name, and the function under its number of arguments, or under what it returns when it succeeds. */
 struct operation {
   const char *name;
   long (*none)(void);
   long (*one)(int32_t);
   long (*two)(int32_t, int32_t);
+  long (*pair)(int32_t[2]);
 };
 
 static const struct operation operations[] = {
@@ -140,10 +146,22 @@ static const struct operation operations[] = {
     {.name = "ignore", .one = ignore},
     {.name = "inheritable", .one = inheritable},
     {.name = "writable", .one = writable},
+    {.name = "pipe", .pair = make_pipe},
 };
 
 static bool is_number(napi_env env, napi_value value, int32_t *number) {
   return napi_get_value_int32(env, value, number) == napi_ok;
+}
+
+static napi_value array_of(napi_env env, const int32_t pair[2]) {
+  napi_value array = NULL;
+  if (napi_create_array_with_length(env, 2, &array) != napi_ok) return NULL;
+  for (uint32_t i = 0; i < 2; i++) {
+    napi_value number;
+    if (napi_create_int32(env, pair[i], &number) != napi_ok) return NULL;
+    if (napi_set_element(env, array, i, number) != napi_ok) return NULL;
+  }
+  return array;
 }
 
 /* Every export comes in here. An argument that is missing or no number is EINVAL, like any other the kernel refuses. */
@@ -155,8 +173,12 @@ static napi_value call(napi_env env, napi_callback_info info) {
 
   const struct operation *operation = data;
   int32_t a, b;
+  int32_t pair[2];
   long result = -EINVAL;
-  if (operation->none)
+  if (operation->pair) {
+    result = operation->pair(pair);
+    if (result == 0) return array_of(env, pair);
+  } else if (operation->none)
     result = operation->none();
   else if (operation->one && is_number(env, arguments[0], &a))
     result = operation->one(a);

@@ -1,0 +1,186 @@
+import { causeOf } from '../errors.ts';
+import type { Log, Format as LogFormat } from '../log.ts';
+import type { Native } from '../os/native.ts';
+import { type Outlet, openOutlet } from '../os/outlet.ts';
+import { closeQuietly, makePipe, PIPE_BYTES, PipeReader } from '../os/pipe.ts';
+import type { LineOutlet } from '../os/stderr.ts';
+import { type Format, json, plain, prefixed } from './format.ts';
+import { Sink, type Writer } from './sink.ts';
+import { LineStream } from './stream.ts';
+import { Tail } from './tail.ts';
+
+/** A process that we do not end may write for ever; this much of it is read ahead of the next thing to do. */
+const MOST_AT_ONCE = 16 * PIPE_BYTES;
+
+const STREAMS = [
+  ['stdout', 1],
+  ['stderr', 2],
+] as const;
+type StreamName = (typeof STREAMS)[number][0];
+
+/** What a service's process gets as its stdout and stderr; undefined is ours. */
+export interface Descriptors {
+  stdout: number | undefined;
+  stderr: number | undefined;
+}
+
+export interface OutputOptions {
+  native: Native;
+  /** `[service] ` before each line, if text. */
+  prefix: boolean;
+  format: LogFormat;
+}
+
+/** The output of all services, where it is captured: through pipes of ours, line by line, to our own stdout and stderr. */
+export class Outputs {
+  readonly #options: OutputOptions;
+  readonly #sinks: Record<StreamName, Sink>;
+  readonly #services = new Map<string, ServiceOutput>();
+  #log: Log | undefined;
+
+  constructor(options: OutputOptions) {
+    this.#options = options;
+    const writable = (fd: number): boolean => options.native.writable(fd) !== 0;
+    const open = (name: StreamName, outlet: Outlet): Sink =>
+      new Sink(outlet, (error) => this.#log?.warn(`lost our ${name}`, { cause: causeOf(error) }));
+    const [out, err] = [openOutlet(1, writable), openOutlet(2, writable)];
+    const stdout = open('stdout', out);
+    // The same pipe or terminal twice: lines of one must not come into those of the other.
+    this.#sinks = { stdout, stderr: err.id === out.id ? stdout : open('stderr', err) };
+  }
+
+  /** Where warnings go, once there is a log, which itself needs `forLog`. */
+  set log(log: Log) {
+    this.#log = log;
+  }
+
+  /** The way of our own log lines, between the lines of the services. */
+  get forLog(): LineOutlet {
+    const sink = this.#sinks.stderr;
+    let again: (() => void) | undefined;
+    const writer: Writer = { go: () => again?.(), breakOff() {} };
+    return {
+      takes: () => sink.admits(writer),
+      write(bytes) {
+        sink.write(bytes);
+        return bytes.length;
+      },
+      onceTaking(call) {
+        again = call;
+        sink.park(writer);
+      },
+    };
+  }
+
+  /** The output of one service, from now until `forget`. */
+  of(name: string): ServiceOutput {
+    let output = this.#services.get(name);
+    if (!output) {
+      output = new ServiceOutput(this.#options.native, (stream) => [
+        this.#sinks[stream],
+        this.#formatOf(name, stream),
+      ]);
+      this.#services.set(name, output);
+    }
+    return output;
+  }
+
+  forget(name: string): void {
+    this.#services.get(name)?.close();
+    this.#services.delete(name);
+  }
+
+  /**
+   * All that was written goes out, as far as it does in time. A process that still holds a pipe open is not waited for.
+   * @param timeout ms
+   */
+  async flush(timeout: number): Promise<void> {
+    const late = Symbol();
+    const timer = Promise.withResolvers<typeof late>();
+    const handle = setTimeout(timer.resolve, timeout, late);
+    const sinks = new Set(Object.values(this.#sinks));
+    for (;;) {
+      const read = [...this.#services.values()].reduce((sum, output) => sum + output.readNow(), 0);
+      if (read === 0) for (const output of this.#services.values()) output.endLines();
+      const drained = Promise.all([...sinks].map((sink) => sink.drained()));
+      if ((await Promise.race([drained, timer.promise])) === late || read === 0) break;
+    }
+    clearTimeout(handle);
+  }
+
+  #formatOf(name: string, stream: StreamName): Format {
+    const { format, prefix } = this.#options;
+    if (format === 'json') return json(name, stream, () => new Date());
+    return prefix ? prefixed(name) : plain;
+  }
+}
+
+/** The output of one service: two pipes for its whole life, whose ends to write all its processes get. */
+export class ServiceOutput {
+  readonly tail = new Tail();
+  readonly #native: Native;
+  readonly #way: (stream: StreamName) => [Sink, Format];
+  #pipes: { write: number; reader: PipeReader; lines: LineStream }[] = [];
+
+  constructor(native: Native, way: (stream: StreamName) => [Sink, Format]) {
+    this.#native = native;
+    this.#way = way;
+  }
+
+  /**
+   * @throws the system's error when there are no pipes to be had
+   */
+  output(): Descriptors {
+    if (this.#pipes.length === 0) this.#pipes = STREAMS.map(([name]) => this.#open(name));
+    const [stdout, stderr] = this.#pipes.map(({ write }) => write);
+    return { stdout, stderr };
+  }
+
+  /** A process of the service is gone: what it wrote goes out ahead of what is said of its end. */
+  ended(): void {
+    this.readNow();
+    this.endLines();
+  }
+
+  /** Reads what is there. Returns how many bytes that were. */
+  readNow(): number {
+    let sum = 0;
+    const buffer = Buffer.allocUnsafe(PIPE_BYTES);
+    for (const { reader, lines } of this.#pipes)
+      for (let mine = 0; mine < MOST_AT_ONCE && lines.waiting <= PIPE_BYTES; ) {
+        const read = reader.readNow(buffer);
+        if (read === 0) break;
+        mine += read;
+        sum += read;
+        lines.take(buffer.subarray(0, read));
+      }
+    return sum;
+  }
+
+  endLines(): void {
+    for (const { lines } of this.#pipes) lines.endLine();
+  }
+
+  close(): void {
+    this.ended();
+    for (const { write, reader } of this.#pipes) {
+      closeQuietly(write);
+      reader.close();
+    }
+    this.#pipes = [];
+  }
+
+  #open(name: StreamName): { write: number; reader: PipeReader; lines: LineStream } {
+    const [sink, format] = this.#way(name);
+    const pipe = makePipe(this.#native);
+    const lines: LineStream = new LineStream({
+      name,
+      format,
+      sink,
+      tail: this.tail,
+      resume: () => reader.resume(),
+    });
+    const reader: PipeReader = new PipeReader(pipe.read, (bytes) => lines.take(bytes));
+    return { write: pipe.write, reader, lines };
+  }
+}

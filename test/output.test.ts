@@ -1,0 +1,423 @@
+/** The services' output on its way through us: `--log-prefix` and `--capture`. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash, type Hash } from 'node:crypto';
+import { constants, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { execaSync } from 'execa';
+import { output } from './fixtures/line-writer.ts';
+import {
+  BUNDLE,
+  type Files,
+  NODE,
+  processes,
+  runTree,
+  SLEEPER,
+  startTree,
+  tempDir,
+  until,
+  writeFiles,
+} from './tree.ts';
+
+/** `SUPERVISE_SOAK=1` runs it with a million lines each. */
+const SOAK = process.env['SUPERVISE_SOAK'] === '1';
+const COUNT = SOAK ? 1_000_000 : 20_000;
+const LONG = 10 * 1024 * 1024;
+const WRITERS = 4;
+/** What Node and the bundle take, with its buffers; ten times the lines take no more. */
+const MOST_MEMORY_MB = 130;
+const FIXTURES = join(import.meta.dirname, 'fixtures');
+const NEWLINE = 10;
+
+/** What a test reads as bytes: the harness's own reader is for text. Node's pipes are sockets; `real` ones are made by a shell. */
+function startRaw(
+  t: TestContext,
+  files: Files,
+  args: string[],
+  { real = false } = {},
+): { child: ChildProcess; pid: () => number; directory: string } {
+  const directory = tempDir(t);
+  const scandir = join(directory, 'services');
+  mkdirSync(scandir);
+  writeFiles(scandir, files);
+  const argv = [NODE, BUNDLE, scandir, ...args];
+  const script = 'cd "$OUT"; mkfifo out; "$@" >out 2>&1 & echo $! >pid; cat out; wait $!';
+  const [command = '', ...rest] = real ? ['sh', '-c', script, 'sh', ...argv] : argv;
+  const child = spawn(command, rest, {
+    env: { PATH: process.env['PATH'], OUT: directory, SUPERVISE_SOCKET: join(directory, 'control') },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const note = join(directory, 'pid');
+  /** 0 until there is one. */
+  const pid = (): number =>
+    real ? (existsSync(note) ? Number(readFileSync(note, 'utf8')) : 0) : (child.pid ?? 0);
+  t.after(() => {
+    if (child.exitCode === null) process.kill(pid() || (child.pid ?? 0), 'SIGKILL');
+  });
+  return { child, pid, directory };
+}
+
+/** `writer0` … as oneshots; a main command that waits for them ends the tree. */
+function writers(stream: (i: number) => string): Files {
+  const files: Files = {};
+  for (let i = 0; i < WRITERS; i++) {
+    files[`writer${i}/run`] =
+      `#!/bin/sh\nexec ${process.execPath} ${join(FIXTURES, 'line-writer.ts')} ${i + 1} ${COUNT} ${LONG}${stream(i)}\n`;
+    files[`writer${i}/type`] = 'oneshot';
+  }
+  return files;
+}
+
+/** Counts and digests the lines of each writer, by the prefix that they came with. */
+class Digests {
+  readonly counts = new Map<string, number>();
+  readonly others: string[] = [];
+  readonly #hashes = new Map<string, Hash>();
+  #pieces: Buffer[] = [];
+  readonly #prefix: RegExp;
+
+  constructor(prefix = /^\[(writer\d)\] /) {
+    this.#prefix = prefix;
+  }
+
+  take(bytes: Buffer): void {
+    let at = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
+      this.#pieces.push(bytes.subarray(at, end + 1));
+      this.#line(this.#pieces.length === 1 ? (this.#pieces[0] as Buffer) : Buffer.concat(this.#pieces));
+      this.#pieces = [];
+      at = end + 1;
+    }
+    if (at < bytes.length) this.#pieces.push(Buffer.from(bytes.subarray(at)));
+  }
+
+  #line(line: Buffer): void {
+    const name = this.#prefix.exec(line.toString('latin1', 0, 20))?.[1];
+    if (!name) {
+      this.others.push(line.toString('latin1', 0, 200));
+      return;
+    }
+    const hash = this.#hashes.get(name) ?? createHash('sha256');
+    this.#hashes.set(name, hash);
+    hash.update(line.subarray(name.length + 3));
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+
+  get result(): Record<string, string> {
+    assert.equal(this.#pieces.length, 0, 'the last line is whole');
+    return Object.fromEntries([...this.#hashes].map(([name, hash]) => [name, hash.digest('hex')]).sort());
+  }
+}
+
+/** The same of what the writers say. A last line without an end gets one on its way. */
+function expected(): Record<string, string> {
+  const digests = Array.from({ length: WRITERS }, (_, i) => {
+    const hash = createHash('sha256');
+    for (const block of output(i + 1, COUNT, LONG)) hash.update(block);
+    return [`writer${i}`, hash.update('\n').digest('hex')];
+  });
+  return Object.fromEntries(digests);
+}
+
+function memoryOf(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** Says something of every kind, and ends without a newline. */
+const SPEAKS =
+  "#!/bin/sh\nprintf 'out\\n'; printf 'err\\n' >&2; printf 'nul \\000 \\377\\n'; printf '\\n'; printf half\nexec sleep 0.2\n";
+
+test('by default a service inherits our stdout and stderr, untouched', async (t) => {
+  const files = {
+    'web/run': '#!/bin/sh\nreadlink /proc/self/fd/1 /proc/self/fd/2 /proc/$PPID/fd/1 /proc/$PPID/fd/2\n',
+  };
+  const { stdout } = await runTree(t, { ...files, 'web/restart': 'never', 'web/essential': '' });
+  const [out, err, ours, oursToo] = stdout.split('\n');
+  assert.deepEqual([out, err], [ours, oursToo]);
+});
+
+test('--log-prefix: each line with its service, streams kept apart, the last one ended', async (t) => {
+  const files = { 'web/run': SPEAKS, 'web/restart': 'never', 'web/essential': '' };
+  const { stdout, noise } = await runTree(t, files, { args: ['--log-prefix'] });
+  assert.equal(stdout, '[web] out\n[web] nul \0 \ufffd\n[web] \n[web] half\n');
+  assert.equal(noise, '[web] err\n');
+});
+
+test('--capture: lines as they are', async (t) => {
+  const files = { 'web/run': SPEAKS, 'web/restart': 'never', 'web/essential': '' };
+  const { stdout, noise } = await runTree(t, files, {
+    args: ['--capture'],
+    env: { SUPERVISE_LOG_FORMAT: '' },
+  });
+  assert.equal(stdout, 'out\nnul \0 \ufffd\n\nhalf\n');
+  assert.equal(noise, 'err\n');
+});
+
+test('--capture --log-format json: each line an object, with all its bytes', async (t) => {
+  const files = { 'web/run': SPEAKS, 'web/restart': 'never', 'web/essential': '' };
+  const tree = await runTree(t, files, { args: ['--capture', '--log-format', 'json'] });
+  const lines = tree.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  for (const line of lines) assert.match(line.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  const rest = { service: 'web', stream: 'stdout' };
+  assert.deepEqual(
+    lines.map(({ time: _, ...line }) => line),
+    [
+      { ...rest, msg: 'out' },
+      { ...rest, msg: 'nul \0 \ufffd', base64: Buffer.from('nul \0 \xff', 'latin1').toString('base64') },
+      { ...rest, msg: '' },
+      { ...rest, msg: 'half' },
+    ],
+  );
+  const [err] = tree.events.filter((event) => event['stream'] === 'stderr');
+  assert.equal(err?.msg, 'err');
+});
+
+test('what a service wrote stands ahead of the words of its end', async (t) => {
+  const files = { 'web/run': '#!/bin/sh\nprintf last >&2\nkill -9 $$\n', 'web/restart': 'never' };
+  const tree = startTree(t, files, { args: ['--capture', '--log-format', 'json'] });
+  await tree.event('died', 'web');
+  const [last, died] = ['last', 'died'].map((msg) => tree.events.findIndex((event) => event.msg === msg));
+  assert.ok(last !== undefined && died !== undefined && last >= 0 && last < died, tree.transcript);
+});
+
+test('finish, the main command and the templater are captured as services are', async (t) => {
+  const files = {
+    'web/run': SLEEPER,
+    'web/finish': '#!/bin/sh\necho finish\n',
+    'web/templates/a.hbs': '{{!--\ndest: ${OUT}/a\n--}}\n{{key "a"}}\n',
+    '.supervise/kv.json': '{"kv":{"a":1}}',
+  };
+  const args = ['--log-prefix', '--', 'sh', '-c', 'echo main'];
+  const { stdout, noise } = await runTree(t, files, { args });
+  assert.equal(stdout, '[(command)] main\n[web] finish\n');
+  assert.match(noise, /^(\[templater\] \{.*\n)+$/);
+});
+
+describe('a service opens /dev/stdout and /dev/stderr itself', () => {
+  const script = '#!/bin/sh\necho to out >/dev/stdout && echo to err >/dev/stderr && echo both\n';
+  const users = process.getuid?.() === 0 ? ['', 'nobody'] : [''];
+  for (const args of [[], ['--log-prefix']])
+    for (const user of users)
+      test(`${args.join('') || 'inherited'}, as ${user || 'us'}`, async (t) => {
+        const files: Files = { 'web/run': script, 'web/restart': 'never', 'web/essential': '' };
+        if (user) files['web/user'] = user;
+        const tree = await runTree(t, files, { args, prefix: ['sh', '-c', PIPES, 'sh'] });
+        const mark = args.length > 0 ? '[web] ' : '';
+        assert.deepEqual(tree.exit, { code: 0, signal: null });
+        assert.equal(tree.stdout, `${mark}to out\n${mark}both\n`, tree.transcript);
+        assert.equal(tree.noise, `${mark}to err\n`);
+      });
+});
+
+test("as PID 1 with a container's terminal, another user opens /dev/stdout", {
+  skip: process.getuid?.() !== 0 && 'takes root',
+}, async (t) => {
+  const files = {
+    'web/run': '#!/bin/sh\nid -un >/dev/stdout\n',
+    'web/user': 'nobody',
+    'web/restart': 'never',
+    'web/essential': '',
+  };
+  const terminal =
+    'exec script --quiet --return --command "exec unshare -pf --mount-proc $(printf "%s " "$@")" /dev/null';
+  const tree = await runTree(t, files, {
+    args: ['--log-level', 'silent'],
+    prefix: ['sh', '-c', terminal, 'sh'],
+  });
+  assert.equal(tree.stdout, 'nobody\r\n', tree.transcript);
+});
+
+test('hooks are captured by names of their own', async (t) => {
+  const files = {
+    'web/run': '#!/bin/sh\nexit 3\n',
+    'web/restart': 'never',
+    'web/essential': '',
+    '.supervise/crash': '#!/bin/sh\nprintf crashed\n',
+    '.supervise/finish': '#!/bin/sh\necho over\n',
+  };
+  const { stdout } = await runTree(t, files, { args: ['--log-prefix'] });
+  assert.equal(stdout, '[.supervise/crash] crashed\n[.supervise/finish] over\n');
+});
+
+/** Node's pipes are sockets, which nobody can open again; a container's are pipes. */
+const PIPES = 'cd "$OUT"; mkfifo out err; cat out & cat err >&2 & "$@" >out 2>err; code=$?; wait; exit $code';
+
+describe('every byte of four writers, none mixed within a line', () => {
+  for (const real of [false, true])
+    test(real ? 'both streams into one pipe, with our own lines' : 'stdout, a socket', async (t) => {
+      const digests = new Digests();
+      const args = ['--log-prefix', '--log-format', 'json', '--', 'true'];
+      const files = writers((i) => (real && i % 2 === 1 ? ' >&2' : ''));
+      const { child, pid } = startRaw(t, files, args, { real });
+      let most = 0;
+      const watch = setInterval(() => {
+        try {
+          most = Math.max(most, memoryOf(pid()) || 0);
+        } catch {
+          // Not there yet, or gone.
+        }
+      }, 50);
+      const started = performance.now();
+      let bytes = 0;
+      child.stdout?.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        digests.take(chunk);
+      });
+      const code = await new Promise((resolve) => child.once('close', resolve));
+      clearInterval(watch);
+      const seconds = (performance.now() - started) / 1000;
+      t.diagnostic(
+        `${bytes} bytes in ${seconds.toFixed(1)} s, ${(bytes / 1e6 / seconds).toFixed(0)} MB/s, most memory ${most.toFixed(0)} MB`,
+      );
+      assert.equal(code, 0);
+      assert.deepEqual(digests.result, expected());
+      assert.deepEqual([...digests.counts.values()], Array(WRITERS).fill(COUNT));
+      for (const line of digests.others) assert.doesNotThrow(() => JSON.parse(line), line);
+      assert.equal(digests.others.length > 0, real);
+      assert.ok(most > 0 && most < MOST_MEMORY_MB, `${most} MB`);
+    });
+});
+
+describe('while nobody reads our output', () => {
+  for (const real of [false, true])
+    test(`${real ? 'a pipe' : 'a socket'}: services wait as if it were theirs, we do not, and nothing is lost`, async (t) => {
+      const files = {
+        'web/run': `#!/bin/sh\nexec ${process.execPath} ${join(FIXTURES, 'line-writer.ts')} 7 ${COUNT} 1\n`,
+      };
+      const all = { ...files, 'web/restart': 'never', 'web/essential': '' };
+      const { child, pid, directory } = startRaw(t, all, ['--log-prefix', '--log-level', 'error'], { real });
+      await until('the writer to be blocked', () => isBlocked(pid()));
+      const before = ticksOf(pid());
+      const status = execaSync(NODE, [BUNDLE, 'status'], {
+        env: { SUPERVISE_SOCKET: join(directory, 'control') },
+      });
+      assert.match(status.stdout, /web +ready/);
+      assert.ok(ticksOf(pid()) - before < 20, 'and it costs next to nothing');
+
+      const digests = new Digests(/^\[(web)\] /);
+      child.stdout?.on('data', (chunk: Buffer) => digests.take(chunk));
+      await new Promise((resolve) => child.once('close', resolve));
+      const hash = createHash('sha256');
+      for (const block of output(7, COUNT, 1)) hash.update(block);
+      assert.deepEqual(digests.result, { web: hash.update('\n').digest('hex') });
+    });
+});
+
+test('the last words wait for a slow reader, as long as the stop may take', async (t) => {
+  const script = '#!/bin/sh\nhead -c 500000 /dev/zero | tr "\\0" x\n';
+  const files = { 'web/run': script, 'web/restart': 'never', 'web/essential': '' };
+  const { child } = startRaw(t, files, ['--capture', '--log-level', 'error']);
+  let bytes = 0;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  child.stdout?.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  assert.equal(await new Promise((resolve) => child.once('close', resolve)), 0);
+  assert.equal(bytes, 500_001);
+});
+
+test('a reader that never reads again does not hang the stop beyond its time', async (t) => {
+  const files = { 'web/run': '#!/bin/sh\nexec yes\n' };
+  const { child, pid } = startRaw(t, files, ['--capture', '--stop-timeout', '1s']);
+  await until('the writer to be blocked', () => isBlocked(pid()));
+  const before = performance.now();
+  child.kill('SIGTERM');
+  await new Promise((resolve) => child.once('exit', resolve));
+  assert.ok(performance.now() - before < 2500);
+});
+
+test('a process that was left behind and holds the pipe does not hang the stop', async (t) => {
+  const files = {
+    'web/run': '#!/bin/sh\nsetsid sh -c "trap \'\' TERM; printf left; exec sleep 1000" &\nexec sleep 1000\n',
+  };
+  const tree = startTree(t, files, { args: ['--log-prefix'] });
+  await tree.event('started', 'web');
+  await until('it to be left', () => processes().some(({ command }) => command === 'sleep 1000'));
+  const before = performance.now();
+  tree.signal('SIGTERM');
+  await tree.ended;
+  assert.ok(performance.now() - before < 5000);
+  assert.equal(tree.stdout, '[web] left\n');
+});
+
+test('on a terminal: our own description of it, which leaves the one that is shared alone', async (t) => {
+  const script = '#!/bin/sh\ngrep flags /proc/$PPID/fdinfo/1\nseq 20000\n';
+  const files = { 'web/run': script, 'web/restart': 'never', 'web/essential': '' };
+  const tree = startTree(t, files, {
+    args: ['--log-prefix', '--log-level', 'silent'],
+    prefix: ['sh', '-c', 'exec script --quiet --return --command "$(printf "%s " "$@")" /dev/null', 'sh'],
+  });
+  await tree.ended;
+  const [flags = '', ...lines] = tree.stdout.replaceAll('\r', '').trim().split('\n');
+  assert.match(flags, /^\[web\] flags:\t0\d+$/);
+  assert.equal(Number.parseInt(flags.split('\t')[1] ?? '', 8) & constants.O_NONBLOCK, 0);
+  assert.deepEqual(
+    lines,
+    Array.from({ length: 20_000 }, (_, i) => `[web] ${i + 1}`),
+  );
+});
+
+test('the crash hook gets a file with the last output, ours alone and gone with the hook', async (t) => {
+  const files = {
+    'web/run': '#!/bin/sh\necho first\necho of it >&2\nprintf last\nexit 3\n',
+    'web/restart': 'never',
+    '.supervise/crash':
+      '#!/bin/sh\nstat -c "%a %s" "$SUPERVISE_LOG_TAIL" >"$OUT/mode"\nsort "$SUPERVISE_LOG_TAIL" >"$OUT/tail"\necho "$SUPERVISE_LOG_TAIL" >"$OUT/path"\n',
+  };
+  const runtime = join(tempDir(t), 'run');
+  const tree = startTree(t, files, { args: ['--capture'], env: { SUPERVISE_RUNTIME_DIR: runtime } });
+  await until('the hook', () => tree.file('path').endsWith('\n'));
+  assert.deepEqual(tree.lines('tail'), ['first', 'last', 'of it']);
+  assert.equal(tree.file('mode'), '600 17\n');
+  const path = tree.file('path').trim();
+  assert.equal(dirname(path), runtime);
+  await until('it to be gone', () => !existsSync(path));
+});
+
+test('the crash hook gets none where nothing is captured, or no file can be made', async (t) => {
+  const files = {
+    'web/run': '#!/bin/sh\nexit 3\n',
+    'web/restart': 'never',
+    '.supervise/crash': '#!/bin/sh\necho "${SUPERVISE_LOG_TAIL-none}" >"$OUT/tail"\n',
+  };
+  for (const options of [{}, { args: ['--capture'], env: { SUPERVISE_RUNTIME_DIR: '/proc/nowhere' } }]) {
+    const tree = startTree(t, files, options);
+    await until('the hook', () => tree.file('tail'));
+    assert.equal(tree.file('tail'), 'none\n');
+  }
+});
+
+test('without the addon services inherit our output, and it is said once what follows', async (t) => {
+  const bundle = join(tempDir(t), 'supervise.cjs');
+  copyFileSync(BUNDLE, bundle);
+  const files = { 'web/run': '#!/bin/sh\necho hello\n', 'web/restart': 'never', 'web/essential': '' };
+  const tree = await runTree(t, files, { args: ['--log-prefix'], bundle });
+  assert.equal(tree.stdout, 'hello\n');
+  const said = tree.eventsOf("could not capture the services' output");
+  assert.equal(said.length, 1);
+  assert.match(String(said[0]?.['cause']), /no such file/);
+});
+
+/** Whether all that the supervisor started is stuck in a write. */
+function isBlocked(pid: number): boolean {
+  const children = processes().filter(({ ppid }) => ppid === pid);
+  return (
+    pid !== 0 &&
+    children.length > 0 &&
+    children.every((child) => {
+      const call = readFileSync(`/proc/${child.pid}/syscall`, 'latin1').split(' ')[0];
+      return call === (process.arch === 'x64' ? '1' : '64');
+    })
+  );
+}
+
+/** CPU time so far, in 10 ms. */
+function ticksOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
