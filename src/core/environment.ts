@@ -13,8 +13,11 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   CONSUL_HTTP_SSL_VERIFY: 'false: whoever it is',
   CONSUL_TLS_SERVER_NAME: 'the name in its certificate',
   CONSUL_CACERT: 'a file of certificates to trust',
+  CONSUL_CAPATH: 'a directory of them',
   CONSUL_CLIENT_CERT: 'our certificate',
   CONSUL_CLIENT_KEY: 'and its key',
   CONSUL_NAMESPACE: 'where nothing else is said',
   CONSUL_PARTITION: 'where nothing else is said',
+  SUPERVISE_MAX_STALE:
+    'any server may answer that has heard from the leader within this time; unset: the leader alone',
 };
