@@ -146,13 +146,17 @@ To one service: supervise signal USR1 web, supervise reload web (its reload-sign
 });
 
 test('the crash hook is given what help says, and nothing else', async (t) => {
-  const tree = startTree(t, {
-    '.supervise/crash':
-      '#!/bin/sh\n{ echo $#; env | grep ^SUPERVISE_ | cut -d= -f1 | sort; } >$OUT/new; mv $OUT/new $OUT/given\n',
-    'app/run': '#!/bin/sh\nexit 3\n',
-    'app/restart': 'never',
-    'stays/run': SLEEPER,
-  });
+  const tree = startTree(
+    t,
+    {
+      '.supervise/crash':
+        '#!/bin/sh\n{ echo $#; env | grep ^SUPERVISE_ | cut -d= -f1 | sort; } >$OUT/new; mv $OUT/new $OUT/given\n',
+      'app/run': '#!/bin/sh\nexit 3\n',
+      'app/restart': 'never',
+      'stays/run': SLEEPER,
+    },
+    { args: ['--capture'] },
+  );
   await until('the hook', () => tree.lines('given').length > 0);
   const inherited = ['SUPERVISE_LOG_FORMAT', 'SUPERVISE_SOCKET'];
   const [count, ...names] = tree.lines('given');

@@ -16,6 +16,8 @@ export const HOOKS: Readonly<
       SUPERVISE_NEXT:
         'what follows: restart, failed, stop (the tree), or down (started once, or told to stop meanwhile)',
       SUPERVISE_DELAY_MS: 'when it is restarted, in ms; else 0',
+      SUPERVISE_LOG_TAIL:
+        'a file with the last 64 KiB of its output, gone with the hook; only with --log-prefix or --capture',
     },
   },
   finish: {
