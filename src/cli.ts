@@ -9,6 +9,7 @@ import { parseExitMap } from './core/exit.ts';
 import { GOALS, type Goal } from './core/goal.ts';
 import { parseSignal } from './core/signals.ts';
 import { didYouMean, UserError } from './errors.ts';
+import type { GatePolicy } from './gate-timeout.ts';
 import { type Format, LEVELS, type Level } from './log.ts';
 
 export interface OptionSpec {
@@ -61,6 +62,16 @@ export const OPTIONS = {
   },
   helpers: { value: 'FILE', default: 'none', help: 'helpers of your own for templates, in JavaScript' },
   'render-timeout': { value: 'TIME', default: '5s', help: 'ceiling of one run of a template' },
+  settle: {
+    value: 'TIME',
+    default: '5s',
+    help: 'new config is taken back if its service crashes, or is not ready, within this; 0: never',
+  },
+  'gate-timeout': {
+    value: 'TIME:stale|fail',
+    default: 'wait for ever',
+    help: 'then start on the files from before, or take the service for failed',
+  },
   socket: { value: 'PATH', default: 'see help control', help: 'the control socket' },
   'wait-until': {
     flag: 'wait',
@@ -141,6 +152,8 @@ export const COMMANDS = {
       'cache',
       'helpers',
       'render-timeout',
+      'settle',
+      'gate-timeout',
       'socket',
       'log-format',
       'log-level',
@@ -297,6 +310,8 @@ export interface Options {
   timeout: Ms | undefined;
   follow: boolean;
   statusWatch: boolean;
+  settle: Ms;
+  gatePolicy: GatePolicy | undefined;
   socket: string | undefined;
   logFormat: Format | undefined;
   logLevel: Level;
@@ -406,6 +421,8 @@ function readOptions(given: Given): Options {
     timeout: text('timeout', 'a time such as 5s', parseDuration),
     follow: readSwitch('follow', given('follow')) ?? false,
     statusWatch: readSwitch('status-watch', given('status-watch')) ?? false,
+    settle: time('settle', OPTIONS.settle.default),
+    gatePolicy: text('gate-timeout', 'a time and what then, such as 30s:stale or 30s:fail', parseGatePolicy),
     socket: text('socket', 'a path', (value) => value),
     logFormat: text('log-format', 'text or json', (value) =>
       value === 'text' || value === 'json' ? value : undefined,
@@ -508,6 +525,13 @@ function parseRewrite(text: string): ReadonlyMap<number, number> | undefined {
 
 function parseNames(text: string): string[] {
   return text.split(/[\s,]+/).filter((name) => name !== '');
+}
+
+function parseGatePolicy(text: string): GatePolicy | undefined {
+  const [time = '', fallback, ...more] = text.split(':');
+  const after = parseDuration(time);
+  if (after === undefined || more.length > 0) return undefined;
+  return fallback === 'stale' || fallback === 'fail' ? { after, fallback } : undefined;
 }
 
 function readSwitch(name: OptionName, value: string | boolean | undefined): boolean | undefined {

@@ -1,34 +1,43 @@
 import type { Socket } from 'node:net';
-import { type Action, actionFor, decodeReport, encode, MAX_LINE, type Report } from './core/link.ts';
+import { decodeReport, encode, type Judgement, MAX_LINE, type Report, type Stale } from './core/link.ts';
 import type { Fields, Log } from './log.ts';
 
 /** Where the templater's values come from, as it last said. */
 export type SourceState = Extract<Report, { type: 'source' }>;
 
+export type RenderedReport = Extract<Report, { type: 'rendered' }>;
+
 /** What the gate asks of the tree, and tells it. */
 export interface GateListener {
   /** Whether there is such a service; reports of others are nobody's. */
   isKnown(service: string): boolean;
-  /** A service has all its files for the first time. `action`: what they ask for if it runs already. */
-  opened(service: string, action: Action | undefined): void;
-  /** Its files have other content than it was given before. */
-  changed(service: string, action: Action): void;
+  /** How the config of each service stands, for a templater that was started (again). */
+  judgements(): Judgement[];
+  /** All files of a service are in place. `first`: until now it had to wait for them. */
+  rendered(report: RenderedReport, first: boolean): void;
+  /** The templates of a service lack something. */
+  waiting(service: string): void;
 }
 
+/** What a templater has not read yet; one of the user's may never read, and is told all of it again when it does. */
+const MOST_UNREAD = 65_536;
 /** A templater that says so much that makes no sense is none. */
 const MOST_NONSENSE = 20;
 
 /**
- * The tree's end of the link to the templater: which services have all their files, what the others lack, and which
- * content each service has already been started on.
+ * The tree's end of the link to the templater: which services have all their files, and what the others lack.
  */
 export class Gate {
   readonly #log: Log;
   readonly #listener: GateListener;
-  /** Service → destination → digest of the content it was last given. */
-  readonly #applied = new Map<string, Map<string, string>>();
+  /** Service → destination → digest, as they were last reported. */
+  readonly #files = new Map<string, ReadonlyMap<string, string>>();
   readonly #missing = new Map<string, readonly string[]>();
+  /** Files from before, of services that have one in every place. */
+  readonly #stale = new Map<string, Stale>();
   #socket: Socket | undefined;
+  /** Something was not said, and all of it is to be said again. */
+  #isBehind = false;
   source: SourceState | undefined;
   /** What the templater, another process, has said in log lines of its own, and what is an event of the tree too. */
   heard: (level: 'info' | 'warn', event: string, fields: Fields) => void = () => {};
@@ -39,7 +48,15 @@ export class Gate {
   }
 
   isOpen(service: string): boolean {
-    return this.#applied.has(service);
+    return this.#files.has(service);
+  }
+
+  /** Lets a service start on the files that are there from before. Returns whether there are. */
+  openStale(service: string): boolean {
+    const stale = this.#stale.get(service);
+    if (!stale || this.isOpen(service)) return false;
+    this.#rendered({ type: 'rendered', service, ...stale });
+    return true;
   }
 
   /** What a service's templates lack, in words; nothing when they are rendered. */
@@ -50,13 +67,16 @@ export class Gate {
 
   /** The service is gone; one that comes by its name begins anew. */
   forget(service: string): void {
-    this.#applied.delete(service);
+    this.#files.delete(service);
     this.#missing.delete(service);
+    this.#stale.delete(service);
   }
 
   /** The templater was started (again). It may be a script of the user's, so nothing that it says is trusted. */
   connected(socket: Socket): void {
     this.#socket = socket;
+    this.#isBehind = false;
+    socket.write(encode({ type: 'judgements', services: this.#listener.judgements() }));
     let rest = '';
     let skipping = false;
     let nonsense = 0;
@@ -91,13 +111,28 @@ export class Gate {
     this.#socket?.write(encode({ type: 'rescan' }));
   }
 
+  /** The standing of a service's config changed. */
+  judged(judgement: Judgement): void {
+    const socket = this.#socket;
+    if (!socket) return;
+    if (socket.writableLength < MOST_UNREAD)
+      socket.write(encode({ type: 'judgements', services: [judgement] }));
+    else if (!this.#isBehind) {
+      this.#isBehind = true;
+      socket.once('drain', () => {
+        this.#isBehind = false;
+        socket.write(encode({ type: 'judgements', services: this.#listener.judgements() }));
+      });
+    }
+  }
+
   /** Returns whether the line made sense. */
   #take(line: string): boolean {
     const report = decodeReport(line);
     if (!report) return false;
     if (report.type === 'source') this.#hearOfSource(report);
     else if (!this.#listener.isKnown(report.service)) return true;
-    else if (report.type === 'waiting') this.#missing.set(report.service, report.missing);
+    else if (report.type === 'waiting') this.#waiting(report);
     else this.#rendered(report);
     return true;
   }
@@ -110,15 +145,22 @@ export class Gate {
     if (awaySince === null && wasAway) this.heard('info', 'reached the source', { source: name });
   }
 
-  #rendered({ service, files }: Extract<Report, { type: 'rendered' }>): void {
+  #waiting({ service, missing, stale }: Extract<Report, { type: 'waiting' }>): void {
+    this.#missing.set(service, missing);
+    if (stale) this.#stale.set(service, stale);
+    else this.#stale.delete(service);
+    this.#listener.waiting(service);
+  }
+
+  #rendered(report: RenderedReport): void {
+    const { service, files } = report;
+    const before = this.#files.get(service);
+    this.#files.set(service, new Map(files.map((file) => [file.dest, file.digest])));
     this.#missing.delete(service);
-    const before = this.#applied.get(service);
-    this.#applied.set(service, new Map(files.map((file) => [file.dest, file.digest])));
+    this.#stale.delete(service);
     const fresh = files.filter(({ dest, digest }) => before?.get(dest) !== digest);
     if (fresh.length > 0)
       this.heard('info', 'rendered', { service, files: fresh.map(({ dest }) => dest).join(', ') });
-    const action = actionFor(before ?? new Map(), files);
-    if (!before) this.#listener.opened(service, action);
-    else if (action) this.#listener.changed(service, action);
+    this.#listener.rendered(report, before === undefined);
   }
 }

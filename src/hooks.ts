@@ -5,7 +5,7 @@ import type { Log } from './log.ts';
 import { now } from './os/clock.ts';
 import { runtimeFile } from './os/runtime-dir.ts';
 import { findHook } from './os/scandir.ts';
-import { killGroup, send, startProcess } from './os/spawn.ts';
+import { killGroup, type SpawnEvents, type SpawnSpec, send, startProcess } from './os/spawn.ts';
 
 /** A crash storm with slow hooks must not become a second storm; what waits longer than this many is told and let go. */
 const MOST_AT_ONCE = 8;
@@ -23,6 +23,18 @@ interface Hook {
   env: Record<string, string | number>;
   /** A file for the hook's time, and the variable that names it. Where none can be made, the variable is absent. */
   file?: { env: string; content: () => Uint8Array } | undefined;
+}
+
+/** What belongs to one run of a hook, or of a command. */
+interface Errand {
+  log: Log;
+  /** How to mend it where it is not executable. */
+  hint?: string;
+  /** Its failure is somebody else's to tell. */
+  mayFail?: boolean;
+  exited?: () => void;
+  /** At its end, executed or not. */
+  done?: () => void;
 }
 
 /**
@@ -74,56 +86,87 @@ export class Hooks {
   run(hook: Hook, timeout: Ms = this.timeout): Promise<number | undefined> {
     const path = this.#scandir && findHook(this.#scandir, this.directory, hook.name);
     if (!path) return Promise.resolve(undefined);
+    const file = hook.file && runtimeFile(hook.name, hook.file.content());
+    const output = this.outputOf?.(hook.name);
+    const spec: SpawnSpec = {
+      argv: [path, ...hook.args.map(String)],
+      cwd: this.#scandir,
+      env: {
+        ...process.env,
+        ...mapValues(hook.env, String),
+        ...(hook.file && file ? { [hook.file.env]: file.path } : {}),
+      },
+      stdin: 'ignore',
+      ...descriptorsOf(output),
+      session: true,
+      pipes: [],
+    };
+    const log = this.#log.child({ hook: hook.name });
+    const hint = `chmod +x ${this.#scandir}/${path}`;
+    return this.#execute(
+      (events) => startProcess(spec, events),
+      {
+        log,
+        hint,
+        mayFail: hook.name === 'finish',
+        exited: () => output?.ended(),
+        done: () => file?.remove(),
+      },
+      timeout,
+    );
+  }
+
+  /**
+   * Runs a command of a template's `on-change`, as a hook is run: it has the time of one, and its failure is a warning.
+   * @param start starts what it is given, as a program of the service
+   */
+  command(command: string, log: Log, start: (argv: SpawnSpec['argv'], events: SpawnEvents) => void): void {
+    void this.#execute(
+      (events) => start(['/bin/sh', '-c', command], events),
+      { log: log.child({ hook: `run ${command}` }) },
+      this.timeout,
+    );
+  }
+
+  #execute(
+    start: (events: SpawnEvents) => void,
+    { log, hint, mayFail, exited, done }: Errand,
+    timeout: Ms,
+  ): Promise<number | undefined> {
     return new Promise((resolve) => {
       const started = now();
-      const log = this.#log.child({ hook: hook.name });
       let timer: NodeJS.Timeout | undefined;
       let own: number | undefined;
-      const file = hook.file && runtimeFile(hook.name, hook.file.content());
-      const output = this.outputOf?.(hook.name);
-      const named = hook.file && file ? { [hook.file.env]: file.path } : {};
       const ended = (code: number | undefined): void => {
         clearTimeout(timer);
         if (own !== undefined) this.#running.delete(own);
-        file?.remove();
+        done?.();
         resolve(code);
         this.ended();
         this.#waiting.shift()?.();
       };
-      startProcess(
-        {
-          argv: [path, ...hook.args.map(String)],
-          cwd: this.#scandir,
-          env: { ...process.env, ...mapValues(hook.env, String), ...named },
-          stdin: 'ignore',
-          ...descriptorsOf(output),
-          session: true,
-          pipes: [],
+      start({
+        spawned: (pid) => {
+          own = pid;
+          this.#running.add(pid);
+          timer = setTimeout(() => {
+            log.warn('killed a slow hook', { afterMs: Math.round(now() - started) });
+            killGroup(pid);
+          }, timeout);
         },
-        {
-          spawned: (pid) => {
-            own = pid;
-            this.#running.add(pid);
-            timer = setTimeout(() => {
-              log.warn('killed a slow hook', { afterMs: Math.round(now() - started) });
-              killGroup(pid);
-            }, timeout);
-          },
-          refused: (code, reason) => {
-            const hint = code === 126 ? `chmod +x ${this.#scandir}/${path}` : undefined;
-            log.warn('could not run a hook', { reason, hint });
-            ended(undefined);
-          },
-          exited: (code, signal) => {
-            // What it left in its group goes with it, as after `run`.
-            if (own !== undefined) send(-own, constants.signals.SIGKILL);
-            output?.ended();
-            if (hook.name !== 'finish' && (code !== 0 || signal !== 0))
-              log.warn('a hook failed', { end: endName({ code, signal }) });
-            ended(signal === 0 ? code : undefined);
-          },
+        refused: (code, reason) => {
+          log.warn('could not run a hook', { reason, hint: code === 126 ? hint : undefined });
+          ended(undefined);
         },
-      );
+        exited: (code, signal) => {
+          // What it left in its group goes with it, as after `run`.
+          if (own !== undefined) send(-own, constants.signals.SIGKILL);
+          exited?.();
+          if (!mayFail && (code !== 0 || signal !== 0))
+            log.warn('a hook failed', { end: endName({ code, signal }) });
+          ended(signal === 0 ? code : undefined);
+        },
+      });
     });
   }
 

@@ -126,6 +126,11 @@ export class ServiceRunner {
     this.#stepping = false;
   }
 
+  /** Starts a program of this service beside its run. */
+  start(argv: SpawnSpec['argv'], events: SpawnEvents): void {
+    this.#spawn(argv, {}, events);
+  }
+
   /** A signal to the living `run`. Returns whether there was one. */
   signal(number: number): boolean {
     const { is, pid } = this.service;

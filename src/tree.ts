@@ -1,7 +1,9 @@
 import type { Rescanned } from './control/protocol.ts';
+import { type Action, kindOf } from './core/action.ts';
+import { formatDuration, type Ms } from './core/duration.ts';
 import type { StopReason } from './core/exit.ts';
 import { type Death, isUp, type Service, type Verdict } from './core/lifecycle.ts';
-import { type Action, LINK_ENV } from './core/link.ts';
+import { LINK_ENV } from './core/link.ts';
 import { checkOrder, dependentsOf } from './core/order.ts';
 import {
   bareConfig,
@@ -14,9 +16,10 @@ import {
   takesEffect,
 } from './core/servicedir.ts';
 import { type Parsed, parseServices, TEMPLATER } from './core/services.ts';
-import { endName } from './core/signals.ts';
+import { endName, parseSignal } from './core/signals.ts';
 import { didYouMean, EXIT, UserError } from './errors.ts';
 import { Gate } from './gate.ts';
+import { type GatePolicy, GateTimeout } from './gate-timeout.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
 import { Loggers } from './loggers.ts';
@@ -26,6 +29,7 @@ import type { Native } from './os/native.ts';
 import { makePipe, openToOthers } from './os/pipe.ts';
 import { type RawScandir, readScandir } from './os/scandir.ts';
 import type { Outputs, ServiceOutput } from './output/outputs.ts';
+import { Rollouts } from './rollout.ts';
 import { type RunOptions, ServiceRunner, type ServiceStreams } from './service.ts';
 
 /** Whoever waits this long is told of, once, with what it waits for. */
@@ -47,6 +51,10 @@ export interface TreeOptions {
   program: readonly [string, ...string[]];
   /** The built-in templater's `run`. */
   templater: readonly string[];
+  /** How long a service has to become and to stay ready on new config; 0: config is never taken back. */
+  settle: Ms;
+  /** What becomes of services whose templates are not rendered in time. */
+  gatePolicy: GatePolicy | undefined;
   log: Log;
   hooks: Hooks;
   /** Where the services' output is captured. */
@@ -91,6 +99,7 @@ export interface TreeListener {
 export class Tree {
   readonly members = new Map<string, Member>();
   readonly gate: Gate;
+  readonly rollouts: Rollouts;
   /** Nothing is started any more. */
   stopping = false;
   listener: TreeListener = { over() {}, changed() {} };
@@ -98,6 +107,7 @@ export class Tree {
   readonly #log: Log;
   #dependents = new Map<string, string[]>();
   readonly #impatience = new Alarm(() => this.#tellWhoWaits());
+  readonly #patience: GateTimeout;
   /** Those of whom it was told that they wait. */
   readonly #told = new Set<string>();
   readonly #loggers: Loggers | undefined;
@@ -109,12 +119,27 @@ export class Tree {
     this.#log = options.log;
     this.gate = new Gate(options.log.child({ service: TEMPLATER }), {
       isKnown: (name) => this.members.has(name),
-      // A template that was added to a running service is new content like any other.
-      opened: (name, action) => {
-        if (action && !this.members.get(name)?.asked) this.#apply(name, action);
-        else this.#advance(name);
+      judgements: () => this.rollouts.judgements(),
+      rendered: (report, first) => {
+        this.#patience.forget(report.service);
+        this.rollouts.rendered(report);
+        if (first) this.#advance(report.service);
       },
-      changed: (name, action) => this.#apply(name, action),
+      waiting: (name) => this.#patience.look(name),
+    });
+    this.rollouts = new Rollouts(options.settle, {
+      find: (name) => {
+        const member = this.members.get(name);
+        if (!member) return undefined;
+        const { runner, asked } = member;
+        return { runner, wanted: !this.stopping && !asked && runner.service.want !== 'down' };
+      },
+      act: (runner, action) => this.#act(runner, action),
+      judged: (judgement) => this.gate.judged(judgement),
+    });
+    this.#patience = new GateTimeout(options.gatePolicy, {
+      openStale: (name) => this.#openStale(name),
+      fail: (name, within) => this.#failAtGate(name, within),
     });
   }
 
@@ -247,6 +272,7 @@ export class Tree {
   /** Starts a service, now or as soon as what it depends on is ready. */
   up(name: string, once = false): void {
     const member = this.find(name);
+    if (member.problem?.isAtGate) member.problem = undefined;
     if (member.problem) throw toUserError(member.problem);
     if (this.stopping)
       throw new UserError(`cannot start "${name}": the tree is stopping`, { exitCode: EXIT.no });
@@ -522,6 +548,7 @@ export class Tree {
     const member = this.members.get(name);
     if (!member?.asked || this.stopping || member.problem) return;
     if (this.waitsFor(member).length > 0) {
+      if (member.runner.config.hasTemplates && !this.gate.isOpen(name)) this.#patience.begin(name);
       if (!this.#told.has(name) && !this.#impatience.isArmed) this.#impatience.arm(now() + PATIENCE_MS);
       return;
     }
@@ -535,6 +562,7 @@ export class Tree {
     const { name, service } = member.runner;
     if (isUp(service) && !isUp(before))
       for (const other of this.#dependents.get(name) ?? []) this.#advance(other);
+    this.rollouts.changed(name, service, before);
     this.#forgetIfGone(member);
     this.#dropLogger(name);
     this.listener.changed(member, before);
@@ -546,6 +574,8 @@ export class Tree {
     this.#options.outputs?.forget(member.runner.name);
     this.#loggers?.forget(member.runner.name);
     this.gate.forget(member.runner.name);
+    this.rollouts.forget(member.runner.name);
+    this.#patience.forget(member.runner.name);
     this.#relate();
     this.#dropLogger(member.runner.name);
     // Whoever waited for it waits for it no more: the main command waits for all.
@@ -555,6 +585,8 @@ export class Tree {
   #crashed(runner: ServiceRunner, death: Death, next: Verdict): void {
     if (this.stopping || runner.name === MAIN_COMMAND) return;
     const output = this.members.get(runner.name)?.output;
+    this.rollouts.died(runner.name, death);
+    const config = this.rollouts.statusOf(runner.name);
     this.#options.hooks.queue({
       name: 'crash',
       args: [runner.name, death.code, death.signal, runner.service.crashes],
@@ -564,6 +596,7 @@ export class Tree {
         SUPERVISE_RAN_MS: Math.round(death.ranMs),
         SUPERVISE_NEXT: runner.config.essential && next.to !== 'restart' ? 'stop' : next.to,
         SUPERVISE_DELAY_MS: next.to === 'restart' ? Math.round(next.delayMs) : 0,
+        ...(config ? { SUPERVISE_CONFIG: config.state, SUPERVISE_GENERATION: config.generation ?? '' } : {}),
       },
     });
   }
@@ -573,15 +606,34 @@ export class Tree {
     else if (runner.config.essential) this.listener.over('essential', runner.name, death);
   }
 
-  /** A running service's files have new content. One that is not wanted up is left alone; one that failed on the old gets its chance. */
-  #apply(name: string, action: Action): void {
+  /** What the new content of its files asks for. */
+  #act(runner: ServiceRunner, action: Action): void {
+    const kind = kindOf(action);
+    const what = action.slice(kind.length + 1);
+    if (kind === 'run') this.#options.hooks.command(what, runner.log, (...all) => runner.start(...all));
+    else if (kind === 'reload') runner.signal(runner.config.reloadSignal);
+    else if (kind === 'signal') runner.signal(parseSignal(what) ?? runner.config.reloadSignal);
+    else if (kind === 'restart') runner.send({ type: 'restart' });
+  }
+
+  #openStale(name: string): boolean {
     const member = this.members.get(name);
-    if (!member || this.stopping || member.asked || member.runner.service.want === 'down') return;
-    const { runner } = member;
-    runner.log.info('config changed', { action });
-    if (action === 'none') return;
-    if (action === 'reload' && runner.signal(runner.config.reloadSignal)) return;
-    runner.send({ type: 'restart' });
+    if (!member?.asked || !this.gate.openStale(name)) return false;
+    member.runner.log.warn('started on files from before', { lacks: this.gate.missing(name).join(', ') });
+    return true;
+  }
+
+  /** The templates of a service were not rendered in time: it has failed, until somebody orders a start. */
+  #failAtGate(name: string, within: Ms): void {
+    const member = this.members.get(name);
+    if (!member?.asked || this.stopping) return;
+    const lacks = this.gate.missing(name).join(', ');
+    const reason = `its templates were not rendered within ${formatDuration(within)}: ${lacks}`;
+    member.asked = undefined;
+    member.problem = { message: `cannot start "${name}": ${reason}`, hint: 'mend that', isAtGate: true };
+    this.#complain(name, member.problem);
+    const death = { code: EXIT.usage, signal: 0, ranMs: 0, reason, pgid: undefined };
+    this.#over(member.runner, { ...death, kind: 'crash' });
   }
 
   #tellWhoWaits(): void {

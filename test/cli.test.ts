@@ -40,6 +40,8 @@ const DEFAULTS: Options = {
   enable: [],
   watch: undefined,
   source: undefined,
+  settle: 5000,
+  gatePolicy: undefined,
   wait: undefined,
   cache: undefined,
   helpers: undefined,
@@ -66,6 +68,9 @@ const VALUES: [keyof typeof OPTIONS, string, Partial<Options>][] = [
   ['stop-timeout', '30s', { stopTimeout: 30_000 }],
   ['stop-timeout', '0', { stopTimeout: 0 }],
   ['stop-timeout', '1500', { stopTimeout: 1500 }],
+  ['settle', '0', { settle: 0 }],
+  ['gate-timeout', '30s:stale', { gatePolicy: { after: 30_000, fallback: 'stale' } }],
+  ['gate-timeout', '1m:fail', { gatePolicy: { after: 60_000, fallback: 'fail' } }],
   ['hook-timeout', '1m', { hookTimeout: 60_000 }],
   [
     'exit-map',

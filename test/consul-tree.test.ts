@@ -22,7 +22,10 @@ function follow(
   files: Record<string, string>,
   options: TreeOptions = {},
 ): RunningTree {
-  return startTree(t, files, { ...options, env: { CONSUL_HTTP_ADDR: consul.address, ...options.env } });
+  return startTree(t, files, {
+    ...options,
+    env: { CONSUL_HTTP_ADDR: consul.address, SUPERVISE_SETTLE: '100ms', ...options.env },
+  });
 }
 
 test('put → file → restarted exactly once; the same value again → nothing', async (t) => {

@@ -92,6 +92,8 @@ export async function run(
       // What it writes to may be a pipe of ours, which says nothing of what ours leads to.
       ...templaterFlags(outputs ? { ...options, logFormat: format } : options),
     ],
+    settle: options.settle,
+    gatePolicy: options.gatePolicy,
     log,
     hooks,
     outputs,

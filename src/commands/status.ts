@@ -90,6 +90,7 @@ function details(service: ServiceStatus, now: number): string[] {
     ['waits for', listed(service.waitsFor)],
     ['complaint', service.complaint ?? undefined],
     ['config held back', listed(service.heldBack)],
+    ['config', rolloutWords(service)],
     ['crashes', crashes === 0 ? undefined : `${crashes} in a row`],
     [
       'last end',
@@ -129,11 +130,24 @@ function notes(service: ServiceStatus, now: number): string {
     service.complaint,
     waitsFor && `waits for ${waitsFor}`,
     heldBack && `config held back: ${heldBack}`,
+    rolloutNote(service),
     nextStart === null ? undefined : `starts in ${left(nextStart, now)}`,
     death ? `last end: ${deathName(death)} after ${formatDuration(death.ranMs)}` : undefined,
   ]
     .filter((note) => note)
     .join('; ');
+}
+
+function rolloutNote({ rollout }: ServiceStatus): string | undefined {
+  if (rollout?.bad) return `config ${rollout.bad.generation} was bad: ${rollout.bad.cause}`;
+  return rollout?.state === 'settling' ? 'new config is settling' : undefined;
+}
+
+function rolloutWords(service: ServiceStatus): string | undefined {
+  const { rollout } = service;
+  if (!rollout) return undefined;
+  const now = `generation ${rollout.generation ?? 'without a name'}: ${rollout.state}, since ${rollout.since}`;
+  return rollout.bad ? `${now}; ${rollout.bad.generation} was bad: ${rollout.bad.cause}` : now;
 }
 
 function listed(words: readonly string[]): string | undefined {

@@ -1,5 +1,7 @@
 import { writeSync } from 'node:fs';
-import type { Report } from '../core/link.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Ms } from '../core/duration.ts';
+import type { Judgement, Report } from '../core/link.ts';
 import type { UserError } from '../errors.ts';
 import { createLog } from '../log.ts';
 import type { Native } from '../os/native.ts';
@@ -10,6 +12,9 @@ import { HELP, parseOptions } from '../templater/options.ts';
 import { chooseSource, openSource } from '../templater/source/choose.ts';
 import type { SourceState } from '../templater/source/source.ts';
 import { createTemplater, type Templater } from '../templater/templater.ts';
+
+/** A tree speaks at once; whatever else may be at the other end of the link is not waited for longer. */
+const GREETING: Ms = 1000;
 
 /** What the verb takes from the process, so that a test can give it something else. */
 export interface TemplateIo {
@@ -50,16 +55,25 @@ async function follow(argv: string[], io: TemplateIo): Promise<number> {
   let templater: Templater | undefined;
   const onHup = (): void => templater?.rescan();
   const choice = chooseSource({ ...options, env: io.env });
+  /** How the configs stand, as the tree says first of all: without it a generation could be tried that is known to be bad. */
+  const early: Judgement[] = [];
+  const greeted = Promise.withResolvers<void>();
   const link = openLink(
     io.env,
     (order) => {
       if (order.type === 'rescan') templater?.rescanAndTell();
+      else {
+        early.push(...order.services);
+        templater?.heard(order.services);
+        greeted.resolve();
+      }
     },
     abort,
   );
   process.on('SIGTERM', abort).on('SIGINT', abort).on('SIGHUP', onHup);
   try {
     await root.ready();
+    if (link) await Promise.race([greeted.promise, delay(GREETING, undefined, { ref: false })]);
     const report: (report: Report) => void = link ? link.send : createLonelyReporter(log);
     const onState = (state: SourceState): void => report({ type: 'source', ...state });
     let refused: UserError | undefined;
@@ -74,6 +88,7 @@ async function follow(argv: string[], io: TemplateIo): Promise<number> {
     };
     const source = await openSource(choice, { env: io.env, log, onState, onNone });
     templater = createTemplater({ ...options, env: io.env, source, log, report });
+    templater.heard(early);
     try {
       const code = await templater.run(stop.signal);
       if (refused) throw refused;

@@ -65,6 +65,16 @@ export interface ServiceStatus {
   complaint: string | null;
   /** Why its config is not what its templates and the source now say, though it runs on what it has. */
   heldBack: string[];
+  /**
+   * The generation of its config that it runs on, and how it fares: null for a service without templates. `bad`: the last
+   * that it could not live with, until another proves good.
+   */
+  rollout: {
+    generation: string | null;
+    state: 'unproven' | 'settling' | 'good' | 'bad' | 'recovering';
+    since: string;
+    bad: { generation: string; cause: string } | null;
+  } | null;
   /** Why it cannot be started, as its directory was last read. */
   problem: string | null;
   /** How to mend that. */

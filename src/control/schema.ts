@@ -119,6 +119,27 @@ export const DEFINITIONS = {
     waitsFor: texts('what its start waits for, in words'),
     complaint: textOrNull('how its check or its health was answered last, where that was no yes'),
     heldBack: texts('why its config is older than its templates and the source, in words'),
+    rollout: {
+      description: 'of a service with templates: how it fares on its config',
+      oneOf: [
+        { type: 'null' },
+        object('', {
+          generation: textOrNull('names the contents of all its files'),
+          state: {
+            enum: ['unproven', 'settling', 'good', 'bad', 'recovering'],
+            description: 'settling: new, being judged; recovering: started again on the previous files',
+          },
+          since: time('the last change of either'),
+          bad: {
+            description: 'what it could not live with, until another generation proves good',
+            oneOf: [
+              { type: 'null' },
+              object('', { generation: text('its name'), cause: text('how it showed') }),
+            ],
+          },
+        }),
+      ],
+    },
     problem: textOrNull('why it cannot be started, as its directory was last read'),
     hint: textOrNull('how to mend that'),
     path: textOrNull('its directory; null for what has none'),

@@ -31,6 +31,7 @@ export function serviceStatus(tree: Tree, member: Member): ServiceStatus {
   const { runner, asked, problem } = member;
   const { service, config } = runner;
   const { death } = service;
+  const rollout = tree.rollouts.statusOf(runner.name);
   return {
     name: runner.name,
     type: config.type,
@@ -55,6 +56,7 @@ export function serviceStatus(tree: Tree, member: Member): ServiceStatus {
     waitsFor: tree.waitsFor(member),
     complaint: runner.complaint ?? null,
     heldBack: tree.gate.isOpen(runner.name) ? [...tree.gate.missing(runner.name)] : [],
+    rollout: rollout ? { ...rollout, since: iso(rollout.since) } : null,
     problem: problem?.message ?? null,
     hint: problem?.hint ?? null,
     path: config.path ?? null,

@@ -1,3 +1,5 @@
+import { type Action, parseAction, strongest } from './action.ts';
+
 /**
  * What the templater and the tree tell each other: one JSON object a line, over a socket pair that the
  * tree hands down to the templater as the descriptor named in the environment variable LINK_ENV.
@@ -7,10 +9,6 @@
  * with a crashed templater is made good by its successor's first report, and one that is repeated does nothing.
  */
 export const LINK_ENV = 'SUPERVISE_LINK_FD';
-
-/** What to do to a running service when a file of its config has new content; strongest first. */
-export const ACTIONS = ['restart', 'reload', 'none'] as const;
-export type Action = (typeof ACTIONS)[number];
 
 export interface RenderedFile {
   /** Absolute path of the destination. */
@@ -22,17 +20,57 @@ export interface RenderedFile {
 
 /** templater → tree */
 export type Report =
-  /** All templates of this service are rendered and in place. */
-  | { type: 'rendered'; service: string; files: RenderedFile[] }
-  /** What this service's templates still lack, in words: `key "app/rate"`, `templates/a.hbs: parse error …`. */
-  | { type: 'waiting'; service: string; missing: string[] }
+  /**
+   * All templates of this service are rendered and in place. `generation` names these contents, whenever and by whomever
+   * they are rendered; `canGoBack`: the files that the service was well on before are kept, and can be put back;
+   * `mended`: a templater that died had put half of a generation in place, and the service may have read that.
+   */
+  | {
+      type: 'rendered';
+      service: string;
+      files: RenderedFile[];
+      generation?: string;
+      canGoBack?: boolean;
+      mended?: boolean;
+    }
+  /**
+   * What this service's templates still lack, in words: `key "app/rate"`, `templates/a.hbs: parse error …`.
+   * `stale`: every destination holds a file from before, these.
+   */
+  | { type: 'waiting'; service: string; missing: string[]; stale?: Stale }
   /** The source (`consul at 127.0.0.1:8500`): answering, or away since a wall-clock time in ms. */
   | { type: 'source'; name: string; awaySince: number | null; cause: string | null };
+
+/** Files that a service can be started on while its templates cannot be rendered. */
+export interface Stale {
+  generation: string;
+  files: RenderedFile[];
+}
 
 /** tree → templater */
 export type Order =
   /** Read the scandir's templates again. */
-  { type: 'rescan' };
+  | { type: 'rescan' }
+  /** How the config of these services stands: of all of them when the link is made, then of each whose standing changed. */
+  | { type: 'judgements'; services: Judgement[] };
+
+/** What the tree knows of a service's config, and the templater cannot: how the service lives with it. */
+export interface Judgement {
+  service: string;
+  /** The generation that was last reported; null before the first. */
+  seen: string | null;
+  /** It is being judged: no other may be put in place. */
+  hold: boolean;
+  /** The service has proved well on this one. */
+  good: string | null;
+  /** The service could not live with these. The previous files are to come back, and none of these is to be tried again. */
+  bad: string[];
+  /** How long ago the service was last acted on for its config. */
+  actedMsAgo: number | null;
+}
+
+/** A generation's name is a short digest. */
+const MOST_NAME = 64;
 
 /** A line longer than this is dropped with a warning: nothing said here needs more. */
 export const MAX_LINE = 1_048_576;
@@ -51,12 +89,26 @@ export function decodeReport(line: string): Report | undefined {
     Array.isArray(value['files'])
   ) {
     const files = value['files'].filter(isRenderedFile);
-    return files.length === value['files'].length
-      ? { type: 'rendered', service: value['service'], files }
-      : undefined;
+    if (files.length < value['files'].length) return undefined;
+    const report: Extract<Report, { type: 'rendered' }> = {
+      type: 'rendered',
+      service: value['service'],
+      files,
+    };
+    if (typeof value['generation'] === 'string') report.generation = value['generation'].slice(0, MOST_NAME);
+    if (typeof value['canGoBack'] === 'boolean') report.canGoBack = value['canGoBack'];
+    if (typeof value['mended'] === 'boolean') report.mended = value['mended'];
+    return report;
   }
-  if (value?.['type'] === 'waiting' && typeof value['service'] === 'string' && isStrings(value['missing']))
-    return { type: 'waiting', service: value['service'], missing: value['missing'] };
+  if (value?.['type'] === 'waiting' && typeof value['service'] === 'string' && isStrings(value['missing'])) {
+    const { stale } = value;
+    return {
+      type: 'waiting',
+      service: value['service'],
+      missing: value['missing'],
+      ...(isStale(stale) ? { stale } : {}),
+    };
+  }
   if (value?.['type'] === 'source' && typeof value['name'] === 'string') {
     const awaySince = typeof value['awaySince'] === 'number' ? value['awaySince'] : null;
     const cause = typeof value['cause'] === 'string' ? value['cause'] : null;
@@ -67,16 +119,25 @@ export function decodeReport(line: string): Report | undefined {
 
 /** The same on the templater's side. */
 export function decodeOrder(line: string): Order | undefined {
-  return parse(line)?.['type'] === 'rescan' ? { type: 'rescan' } : undefined;
+  const value = parse(line);
+  if (value?.['type'] === 'rescan') return { type: 'rescan' };
+  const services = value?.['type'] === 'judgements' ? value['services'] : undefined;
+  return Array.isArray(services) && services.every(isJudgement)
+    ? { type: 'judgements', services }
+    : undefined;
 }
 
-/** The strongest action among files whose content differs from what `applied` remembers, if any differs. */
-export function actionFor(
+/**
+ * The one thing to do for all files whose content differs from what `applied` remembers: the strongest that one of them
+ * asks for. Where files ask for different signals, or for different commands, it is all of those. Undefined where no
+ * content differs.
+ */
+export function actionsFor(
   applied: ReadonlyMap<string, string>,
   files: readonly RenderedFile[],
-): Action | undefined {
+): readonly Action[] | undefined {
   const changed = files.filter((file) => applied.get(file.dest) !== file.digest);
-  return ACTIONS.find((action) => changed.some((file) => file.onChange === action));
+  return changed.length === 0 ? undefined : strongest(changed.map((file) => file.onChange));
 }
 
 function parse(line: string): Record<string, unknown> | undefined {
@@ -97,6 +158,19 @@ function isRenderedFile(value: unknown): value is RenderedFile {
   return (
     typeof file?.dest === 'string' &&
     typeof file.digest === 'string' &&
-    ACTIONS.includes(file.onChange as Action)
+    typeof file.onChange === 'string' &&
+    parseAction(file.onChange) === file.onChange
   );
+}
+
+function isStale(value: unknown): value is Stale {
+  const stale = value as Partial<Stale> | null | undefined;
+  return (
+    typeof stale?.generation === 'string' && Array.isArray(stale.files) && stale.files.every(isRenderedFile)
+  );
+}
+
+function isJudgement(value: unknown): value is Judgement {
+  const judgement = value as Partial<Judgement> | null;
+  return typeof judgement?.service === 'string' && isStrings(judgement.bad);
 }

@@ -51,6 +51,8 @@ export interface Problem {
   hint?: string;
   /** The file to mend. */
   file?: string;
+  /** Its templates were not rendered in time: nothing that reading it again would mend. */
+  isAtGate?: boolean;
 }
 
 /** Everything that is known of one service. */

@@ -1,4 +1,5 @@
 import type { RenderedFile, Report } from '../core/link.ts';
+import { generationOf } from './write.ts';
 
 /** How the templates of one service stand. */
 export interface Standing {
@@ -6,6 +7,12 @@ export interface Standing {
   files: RenderedFile[] | undefined;
   /** What is lacking, in words; empty when all is well. */
   missing: string[];
+  /** The files that the service was well on before are kept. */
+  canGoBack: boolean;
+  /** Half of a generation had been in place. */
+  mended: boolean;
+  /** While `files` is undefined: what there is from before, where that is something for every template. */
+  stale: RenderedFile[] | undefined;
 }
 
 export interface Board {
@@ -23,15 +30,31 @@ export interface Board {
 export function createBoard(report: (report: Report) => void): Board {
   const told = new Map<string, { files: string; missing: string }>();
   return {
-    tell(service, { files, missing }) {
+    tell(service, { files, missing, canGoBack, mended, stale }) {
       const before = told.get(service) ?? { files: '', missing: '[]' };
-      const now = { files: files ? JSON.stringify(files) : before.files, missing: JSON.stringify(missing) };
+      const now = {
+        files: files ? JSON.stringify(files) : before.files,
+        missing: JSON.stringify(missing),
+      };
       told.set(service, now);
-      const mended = missing.length === 0 && before.missing !== '[]';
-      const rendered = files !== undefined && (now.files !== before.files || mended);
-      if (rendered) report({ type: 'rendered', service, files });
+      const cleared = missing.length === 0 && before.missing !== '[]';
+      const rendered = files !== undefined && (now.files !== before.files || cleared || mended);
+      if (rendered)
+        report({
+          type: 'rendered',
+          service,
+          files,
+          generation: generationOf(files),
+          canGoBack,
+          ...(mended ? { mended } : {}),
+        });
       if (missing.length > 0 && (rendered || now.missing !== before.missing))
-        report({ type: 'waiting', service, missing });
+        report({
+          type: 'waiting',
+          service,
+          missing,
+          ...(files || !stale ? {} : { stale: { generation: generationOf(stale), files: stale } }),
+        });
     },
     forget: () => told.clear(),
   };

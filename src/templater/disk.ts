@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readlink, realpath } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { errno } from '../errors.ts';
 
 /** A template or a source of values is not larger than this. */
@@ -37,6 +38,19 @@ export async function followLinks(dest: string): Promise<string> {
     path = resolve(dirname(path), await readlink(path));
   }
   throw Object.assign(new Error(), { code: 'ELOOP' });
+}
+
+/** SHA-256 in hex. */
+export function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/**
+ * The name of a file of ours beside a destination: hidden, of constant length, and not matched by the patterns (`*.conf`)
+ * with which programs read a directory.
+ */
+export function hiddenName(path: string, what: string): string {
+  return `.supervise-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 12)}-${what}`;
 }
 
 /** Not mkdir's own `recursive`: that never returns below /proc, where making a directory is ENOENT all the way up. */

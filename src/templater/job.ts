@@ -11,6 +11,10 @@ export interface Job {
   used: Map<string, Query>;
   /** The file in place; undefined until it has been written, or found to be right, by this process. */
   placed: RenderedFile | undefined;
+  /** What its destination held when it was first looked at, and nothing had been rendered yet. */
+  found: RenderedFile | undefined;
+  /** The digest of the content that its check refused: it is not asked again. */
+  refused: string | undefined;
   /** What it cannot be rendered without, in words. */
   missing: string[];
   /** Why it cannot be rendered or written, hint included. */
@@ -31,6 +35,8 @@ export function newJob(template: Template): Job {
     template,
     used: new Map(),
     placed: undefined,
+    found: undefined,
+    refused: undefined,
     missing: [],
     problem: undefined,
     failedWrites: 0,

@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
-import { ACTIONS, type Action } from '../core/link.ts';
+import { type Action, parseAction } from '../core/action.ts';
+import { type Ms, parseDuration } from '../core/duration.ts';
 import { didYouMean, UserError } from '../errors.ts';
 import { type Owner, parseOwner } from './owner.ts';
 
@@ -10,7 +11,11 @@ export interface Settings {
   /** Undefined: as the file has it, 0644 for a new one. */
   mode: number | undefined;
   owner: Owner | undefined;
+  /** A command of the shell; `{file}` in it is the staged file. Only what it exits 0 for is put in place. */
+  check: string | undefined;
   onChange: Action;
+  /** The least time between two actions that this file asks for; what comes sooner waits. */
+  minInterval: Ms;
 }
 
 export interface SettingsContext {
@@ -26,11 +31,12 @@ export const TEMPLATE_SETTINGS: Readonly<Record<string, string>> = {
   dest: 'the file to write; relative to the service directory; ${NAME} and ${NAME:-default} are variables',
   mode: 'octal, such as 0640; as the file has it, else 0644',
   owner: 'user, user:group or :group; as the file has it, else ours',
-  'on-change': 'restart (the default), reload or none: what the service is told when the content changes',
+  check:
+    'a command of the shell, such as "app --check-config {file}": only what it exits 0 for is put in place',
+  'on-change': 'restart (the default), reload, signal SIG, run COMMAND or none: what follows new content',
+  'min-interval': 'the least time between two actions; what comes sooner waits',
 };
 const NAMES = Object.keys(TEMPLATE_SETTINGS);
-/** What the full templater will know; refused until then, because to pass over it would do harm. */
-const NOT_YET = ['check'];
 const SAMPLE = '{{!--\ndest: /etc/app.conf\n--}}';
 
 /**
@@ -52,7 +58,6 @@ export function parseSettings(source: string, { file, serviceDir, env }: Setting
     if (line === '' || line.startsWith('#')) continue;
     const [, name = '', value = ''] = /^([A-Za-z-]+)\s*:\s*(.*)$/.exec(line) ?? [];
     if (name === '') refuse(`expected a setting such as "dest: /etc/app.conf", got ${JSON.stringify(line)}`);
-    if (NOT_YET.includes(name)) refuse(`the setting ${JSON.stringify(name)} is not supported yet`);
     if (!NAMES.includes(name)) {
       const near = didYouMean(name, NAMES);
       refuse(`no setting is called "${name}"${near ? ` (did you mean "${near}"?)` : ''}`);
@@ -74,7 +79,7 @@ export function parseSettings(source: string, { file, serviceDir, env }: Setting
     ),
   );
   // A forgotten line break would otherwise become a part of the path.
-  const second = /\s(?:mode|owner|on-change|check)\s*:/.exec(expanded)?.[0].trim();
+  const second = /\s(?:mode|owner|on-change|check|min-interval)\s*:/.exec(expanded)?.[0].trim();
   if (second) refuse(`expected one setting a line, got "${second}" behind dest`);
   if (expanded === '' || expanded.endsWith('/') || expanded.includes('\0'))
     refuse(`expected dest to be the path of a file, got ${JSON.stringify(dest)}`);
@@ -84,9 +89,9 @@ export function parseSettings(source: string, { file, serviceDir, env }: Setting
       /^[0-7]{3,4}$/.test(text) ? Number.parseInt(text, 8) : undefined,
     ),
     owner: read('owner', 'user, user:group or :group', parseOwner),
-    onChange:
-      read('on-change', 'restart, reload or none', (text) => ACTIONS.find((action) => action === text)) ??
-      'restart',
+    check: read('check', 'a command such as "app --check-config {file}"', (text) => text || undefined),
+    onChange: read('on-change', 'restart, reload, signal SIG, run COMMAND or none', parseAction) ?? 'restart',
+    minInterval: read('min-interval', 'a time such as 30s', parseDuration) ?? 0,
   };
 }
 

@@ -1,20 +1,21 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Wait } from '../core/duration.ts';
-import type { Report } from '../core/link.ts';
+import type { Judgement, Report } from '../core/link.ts';
 import { causeOf, EXIT } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createBoard } from './board.ts';
 import type { Environment } from './helpers/helper.ts';
 import { fail, type Job, lacks, mend, newJob } from './job.ts';
-import { placeAll } from './place.ts';
+import { createPrevious } from './previous.ts';
 import { createSchedule } from './schedule.ts';
 import type { Source } from './source/source.ts';
 import { createSubscriptions } from './subscriptions.ts';
 import { isTemplate, readTemplates } from './templates.ts';
+import { Unit } from './unit.ts';
 import { createWatch } from './watch.ts';
-import { removeLeftovers } from './write.ts';
 
-/** What a round under way still gets when we are told to stop, in ms. */
+/** What is under way still gets this long when we are told to stop, in ms. */
 const ROUND_GRACE = 500;
 
 export interface TemplaterOptions {
@@ -40,13 +41,16 @@ export interface Templater {
   rescan(): void;
   /** The same for the tree, which is then told everything again: repeated reports do nothing. */
   rescanAndTell(): void;
+  /** The tree says how services live with their config. */
+  heard(judgements: readonly Judgement[]): void;
 }
 
 /**
  * Follows a source, and keeps the files of all services in step with it.
  *
- * Everything happens in one loop: wait for work, render what is due, follow what it asked for, put all of it in place,
- * report. News from outside only marks jobs and wakes the loop, so nothing is ever done twice at once.
+ * Everything happens in one loop: wait for work, render what is due, follow what it asked for, hand it to the units,
+ * report. A unit is the files of one service; it may take its time (a check runs) and holds up no other. News from outside
+ * only marks jobs and wakes the loop, so nothing is ever done twice at once.
  */
 export function createTemplater(options: TemplaterOptions): Templater {
   const { scandir, source, once, env, log } = options;
@@ -54,7 +58,13 @@ export function createTemplater(options: TemplaterOptions): Templater {
   const board = createBoard(options.report);
   /** By template file. */
   let jobs = new Map<string, Job>();
-  let services = new Set<string>();
+  /** By service. */
+  let units = new Map<string, Unit>();
+  const judgements = new Map<string, Judgement>();
+  const previous = createPrevious();
+  const ending = new AbortController();
+  /** What units do now. */
+  const working = new Set<Promise<void>>();
   /** To be rendered at once, and when changes have settled. */
   const urgent = new Set<Job>();
   const settling = new Set<Job>();
@@ -63,6 +73,12 @@ export function createTemplater(options: TemplaterOptions): Templater {
 
   const hurry = (job: Job): void => {
     urgent.add(job);
+    schedule.now();
+  };
+
+  const again = (unit: Unit, those: Iterable<Job>): void => {
+    unit.isDue = true;
+    for (const job of those) urgent.add(job);
     schedule.now();
   };
 
@@ -102,7 +118,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
     hasRead = true;
     const before = jobs;
     jobs = new Map();
-    services = new Set([...found.services, ...found.templates.map((template) => template.service)].sort());
+    const newcomers = new Set<Job>();
     for (const template of found.templates) {
       const old = before.get(template.file);
       const job = old ?? newJob(template);
@@ -111,11 +127,33 @@ export function createTemplater(options: TemplaterOptions): Templater {
       urgent.add(job);
       job.template = template;
       job.missing = [];
+      // Somebody asks for another look: what a check refuses may be fine by now.
+      job.refused = undefined;
       if (template.problem !== undefined) fail(job, log, 'refused template', template.problem);
-      else if (template.settings && !old) await removeLeftovers(template.settings.dest);
+      if (!old) newcomers.add(job);
     }
     for (const job of before.values()) forget(job);
+    await regroup([...found.services, ...found.templates.map((template) => template.service)], newcomers);
     if (!once) watch.follow(new Map(found.directories.map((directory) => [directory, isTemplate])));
+  };
+
+  const regroup = async (services: readonly string[], newcomers: ReadonlySet<Job>): Promise<void> => {
+    const old = units;
+    units = new Map();
+    for (const service of [...new Set(services)].sort()) {
+      const own = old.get(service);
+      const directory = join(scandir, service);
+      const unit = own ?? new Unit({ service, directory, previous, log, signal: ending.signal, again });
+      old.delete(service);
+      units.set(service, unit);
+      unit.judgement = judgements.get(service);
+      await unit.adopt(
+        [...jobs.values()].filter((job) => job.template.service === service),
+        newcomers,
+      );
+      if (!own) await unit.mendTorn();
+    }
+    for (const unit of old.values()) unit.forget();
   };
 
   const forget = (job: Job): void => {
@@ -139,35 +177,60 @@ export function createTemplater(options: TemplaterOptions): Templater {
     return outcome.text === undefined ? undefined : Buffer.from(outcome.text);
   };
 
-  const tell = (): void => {
-    for (const service of services) {
-      const own = [...jobs.values()].filter((job) => job.template.service === service);
-      const placed = own.flatMap((job) => (job.placed ? [job.placed] : []));
-      const missing = [...new Set(own.flatMap(lacks))];
-      board.tell(service, { files: placed.length === own.length ? placed : undefined, missing });
+  const tell = (those: Iterable<Unit>): void => {
+    for (const unit of those) {
+      // Half of what is being put in place is nothing to tell of.
+      if (unit.isBusy) continue;
+      const { files, stale, canGoBack, heldBack } = unit;
+      const missing = [
+        ...new Set([...unit.jobs.flatMap(lacks), ...(heldBack === undefined ? [] : [heldBack])]),
+      ];
+      board.tell(unit.service, { files, missing, canGoBack, mended: unit.wasTorn, stale });
+      if (files) unit.wasTorn = false;
     }
+  };
+
+  const begin = (unit: Unit, rendered: ReadonlyMap<Job, Uint8Array>): void => {
+    const work = unit.work(rendered).then(() => {
+      working.delete(work);
+      if (unit.isDue) again(unit, unit.kept);
+      tell([unit]);
+      schedule.now();
+    });
+    working.add(work);
   };
 
   const round = async (settled: boolean): Promise<void> => {
     if (mustRead) await read();
     // A job whose values are settling waits for that, whatever else is asked of it: half a change is worse than a late one.
-    const due = [...jobs.values()].filter((job) => (settling.has(job) ? settled : urgent.has(job)));
-    const rendered = new Map<Job, Uint8Array>();
+    const isDue = (job: Job): boolean => (settling.has(job) ? settled : urgent.has(job));
+    const due = new Set([...jobs.values()].filter(isDue));
+    for (const unit of units.values())
+      if (unit.jobs.some((job) => due.has(job)))
+        for (const job of unit.kept) if (!settling.has(job)) due.add(job);
+    const rendered = new Map<string, Map<Job, Uint8Array>>(
+      [...units.keys()].map((service) => [service, new Map()]),
+    );
     for (const job of due) {
       urgent.delete(job);
       settling.delete(job);
       const bytes = render(job);
-      if (bytes) rendered.set(job, bytes);
+      if (bytes) rendered.get(job.template.service)?.set(job, bytes);
     }
     subscriptions.keep(new Map([...jobs.values()].flatMap((job) => [...job.used])));
-    await placeAll(rendered, log, hurry);
-    tell();
+    for (const unit of units.values()) {
+      const own = rendered.get(unit.service) ?? new Map();
+      if (unit.isBusy) for (const job of own.keys()) unit.keep(job);
+      else if (own.size > 0 || unit.isDue) begin(unit, own);
+    }
+    tell(units.values());
   };
 
   /** With `once`, the code to end with when nothing more can come. */
   const verdict = (): number | undefined => {
     const all = [...jobs.values()];
-    if (!once || !all.every((job) => job.placed || job.problem !== undefined)) return undefined;
+    if (!once || working.size > 0 || !all.every((job) => job.placed || job.problem !== undefined))
+      return undefined;
     const bad = all.filter((job) => job.problem !== undefined);
     if (bad.length === 0) return EXIT.yes;
     return bad.some((job) => job.failedWrites === 0) ? EXIT.usage : EXIT.system;
@@ -191,7 +254,10 @@ export function createTemplater(options: TemplaterOptions): Templater {
           code = verdict();
         }
       } finally {
+        ending.abort();
+        await Promise.race([Promise.all(working), delay(ROUND_GRACE)]);
         for (const job of jobs.values()) forget(job);
+        for (const unit of units.values()) unit.forget();
         subscriptions.keep(new Map());
         watch.stop();
       }
@@ -199,5 +265,11 @@ export function createTemplater(options: TemplaterOptions): Templater {
     },
     rescan,
     rescanAndTell,
+    heard(list) {
+      for (const judgement of list) {
+        judgements.set(judgement.service, judgement);
+        units.get(judgement.service)?.heard(judgement);
+      }
+    },
   };
 }

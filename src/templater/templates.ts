@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { causeOf, describe, errno, UserError } from '../errors.ts';
-import { readPlainFile } from './disk.ts';
+import { followLinks, readPlainFile } from './disk.ts';
 import { type Compiled, compileTemplate, LANGUAGE, type Language } from './render.ts';
 import { parseSettings, type Settings, type SettingsContext } from './settings.ts';
 
@@ -59,7 +59,7 @@ export async function readTemplates(
     for (const file of files) {
       const context = { serviceDir: resolve(scandir, service), env, language };
       const template = await readTemplate(service, join(directory, file), context);
-      found.templates.push(refuseSharedDest(template, owners));
+      found.templates.push(await refuseSharedDest(template, owners));
     }
   }
   return found;
@@ -143,11 +143,13 @@ function broken(service: string, file: string, problem: string): Template {
 }
 
 /** Two templates that write one file would undo each other for ever; the first keeps it. */
-function refuseSharedDest(template: Template, owners: Map<string, string>): Template {
+async function refuseSharedDest(template: Template, owners: Map<string, string>): Promise<Template> {
   const dest = template.settings?.dest;
   if (dest === undefined) return template;
-  const owner = owners.get(dest);
-  if (owner === undefined) owners.set(dest, template.file);
+  // Where links cannot be followed, the write says why.
+  const path = await followLinks(dest).catch(() => dest);
+  const owner = owners.get(path);
+  if (owner === undefined) owners.set(path, template.file);
   if (owner === undefined || template.problem !== undefined) return template;
   return {
     ...template,

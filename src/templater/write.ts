@@ -1,10 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, lstat, mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import {
+  digestOf,
   followLinks,
+  hiddenName,
   holds,
   isWritable,
   makeDirectory,
@@ -28,6 +31,8 @@ export interface Target {
 export interface Staged {
   /** Whether its bytes differ from what is there; without that, `commit` only repairs mode and owner. */
   changed: boolean;
+  /** Where the new bytes are until `commit`; undefined where there is no place for them but the destination. */
+  file: string | undefined;
   /** @throws UserError when it cannot be put in place; the old content is then still there */
   commit(): Promise<void>;
   /** Forgets it, and leaves nothing behind. */
@@ -35,6 +40,8 @@ export interface Staged {
 }
 
 const DEFAULT_MODE = 0o644;
+/** What the name of a staged file begins with. */
+const TEMP = 'new-';
 /** What keeps a file from being made beside the destination, or put in its place, but not from being rewritten. */
 const NO_REPLACE = ['EACCES', 'EPERM', 'EROFS'];
 const NO_RENAME = ['EBUSY', 'EXDEV'];
@@ -60,16 +67,17 @@ export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> 
       const repair = (): Promise<void> =>
         withHandle(path, constants.O_RDONLY, (file) => dress(file, wanted, undefined));
       const fits = await lstat(path).then((stat) => isDressed(stat, wanted));
-      return { changed: false, commit: guard(dest, fits ? async () => {} : repair), discard: async () => {} };
+      const commit = guard(dest, fits ? async () => {} : repair);
+      return { changed: false, file: path, commit, discard: async () => {} };
     }
     await makeDirectory(dirname(path));
-    const temp = join(dirname(path), `${tempPrefix(path)}${randomBytes(6).toString('hex')}`);
+    const temp = join(dirname(path), hiddenName(path, `${TEMP}${randomBytes(6).toString('hex')}`));
     const rewrite = (): Promise<void> => rewriteInPlace(path, bytes, wanted);
     try {
       await writeNew(temp, bytes, wanted, old);
     } catch (error) {
       if (!old || !NO_REPLACE.includes(errno(error) ?? '') || !(await isWritable(path))) throw error;
-      return { changed: true, commit: guard(dest, rewrite), discard: async () => {} };
+      return await stageElsewhere(bytes, guard(dest, rewrite));
     }
     const put = async (): Promise<void> => {
       try {
@@ -81,7 +89,7 @@ export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> 
       }
       await syncDirectory(dirname(path));
     };
-    return { changed: true, commit: guard(dest, put), discard: () => rm(temp, { force: true }) };
+    return { changed: true, file: temp, commit: guard(dest, put), discard: () => rm(temp, { force: true }) };
   } catch (error) {
     throw cannotWrite(dest, error);
   }
@@ -91,7 +99,7 @@ export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> 
 export async function removeLeftovers(dest: string): Promise<void> {
   try {
     const path = await followLinks(dest);
-    const prefix = tempPrefix(path);
+    const prefix = hiddenName(path, TEMP);
     for (const name of await readdir(dirname(path)))
       if (name.startsWith(prefix)) await rm(join(dirname(path), name), { force: true });
   } catch {
@@ -99,9 +107,10 @@ export async function removeLeftovers(dest: string): Promise<void> {
   }
 }
 
-/** SHA-256 in hex. */
-export function digestOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+/** The name of a set of contents, whoever renders it and whenever: short, for people, and long enough to be one's own. */
+export function generationOf(files: readonly { dest: string; digest: string }[]): string {
+  const lines = files.map(({ dest, digest }) => `${dest}\0${digest}\n`).sort();
+  return digestOf(Buffer.from(lines.join(''))).slice(0, 12);
 }
 
 interface Wanted {
@@ -170,9 +179,23 @@ async function rewriteInPlace(path: string, bytes: Uint8Array, wanted: Wanted): 
   });
 }
 
-/** Hidden, of constant length, and not matched by the patterns (`*.conf`) with which programs read a directory. */
-function tempPrefix(path: string): string {
-  return `.supervise-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 12)}-`;
+/** For what can only be rewritten in place: the new bytes lie in a directory of their own, where a check finds them. */
+async function stageElsewhere(bytes: Uint8Array, put: () => Promise<void>): Promise<Staged> {
+  let directory: string | undefined;
+  const discard = async (): Promise<void> => {
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  };
+  let file: string | undefined;
+  try {
+    directory = await mkdtemp(join(tmpdir(), 'supervise-'));
+    const path = join(directory, 'staged');
+    await writeFile(path, bytes, { mode: 0o600 });
+    file = path;
+  } catch {
+    // Only a check misses it, and says so.
+    await discard();
+  }
+  return { changed: true, file, commit: () => put().finally(discard), discard };
 }
 
 function guard(dest: string, run: () => Promise<void>): () => Promise<void> {

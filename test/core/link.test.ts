@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { type Action, parseAction } from '../../src/core/action.ts';
 import {
-  ACTIONS,
-  type Action,
-  actionFor,
+  actionsFor,
   decodeOrder,
   decodeReport,
   encode,
@@ -15,11 +14,29 @@ import {
 const FILE: fc.Arbitrary<RenderedFile> = fc.record({
   dest: fc.string(),
   digest: fc.string(),
-  onChange: fc.constantFrom(...ACTIONS),
+  onChange: fc.constantFrom<Action>('restart', 'reload', 'signal USR1', 'run nginx -s reload', 'none'),
 });
 const REPORT: fc.Arbitrary<Report> = fc.oneof(
-  fc.record({ type: fc.constant('rendered' as const), service: fc.string(), files: fc.array(FILE) }),
-  fc.record({ type: fc.constant('waiting' as const), service: fc.string(), missing: fc.array(fc.string()) }),
+  fc.record(
+    {
+      type: fc.constant('rendered' as const),
+      service: fc.string(),
+      files: fc.array(FILE),
+      generation: fc.string({ maxLength: 20 }),
+      canGoBack: fc.boolean(),
+      mended: fc.boolean(),
+    },
+    { requiredKeys: ['type', 'service', 'files'] },
+  ),
+  fc.record(
+    {
+      type: fc.constant('waiting' as const),
+      service: fc.string(),
+      missing: fc.array(fc.string()),
+      stale: fc.record({ generation: fc.string(), files: fc.array(FILE) }),
+    },
+    { requiredKeys: ['type', 'service', 'missing'] },
+  ),
   fc.record({
     type: fc.constant('source' as const),
     name: fc.string(),
@@ -42,6 +59,10 @@ test('a report comes out as it went in, on one line', () => {
 test('an order comes out as it went in', () => {
   assert.deepEqual(decodeOrder(encode({ type: 'rescan' })), { type: 'rescan' });
   assert.equal(decodeReport(encode({ type: 'rescan' })), undefined);
+  const judgement = { service: 'a', seen: 'x', hold: true, good: null, bad: ['y'], actedMsAgo: 5 };
+  const order = { type: 'judgements' as const, services: [judgement] };
+  assert.deepEqual(decodeOrder(encode(order)), order);
+  assert.equal(decodeOrder('{"type":"judgements","services":[{"service":"a"}]}'), undefined);
 });
 
 describe('what is no report', () => {
@@ -122,7 +143,7 @@ test('decoding throws at nothing, and lets nothing through that is not of its sh
       if (report.type === 'waiting') for (const word of report.missing) assert.equal(typeof word, 'string');
       else
         for (const file of report.files)
-          assert.ok(ACTIONS.includes(file.onChange) && typeof file.dest === 'string');
+          assert.ok(parseAction(file.onChange) === file.onChange && typeof file.dest === 'string');
     }),
     { numRuns: 3000 },
   );
@@ -149,12 +170,13 @@ describe('actionFor', () => {
     ['reload is stronger than none', [file('/c', '2', 'none'), file('/b', '2', 'reload')], 'reload'],
     ['a file that is new', [file('/d', '1', 'restart')], 'restart'],
   ];
-  for (const [name, files, action] of rows) test(name, () => assert.equal(actionFor(applied, files), action));
+  for (const [name, files, action] of rows)
+    test(name, () => assert.deepEqual(actionsFor(applied, files), action && [action]));
 
   test('reported again, a state asks for nothing', () => {
     fc.assert(
       fc.property(fc.uniqueArray(FILE, { selector: ({ dest }) => dest }), (files) => {
-        assert.equal(actionFor(new Map(files.map(({ dest, digest }) => [dest, digest])), files), undefined);
+        assert.equal(actionsFor(new Map(files.map(({ dest, digest }) => [dest, digest])), files), undefined);
       }),
     );
   });

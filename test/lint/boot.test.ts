@@ -128,6 +128,8 @@ function boot(scandir: string): { errors: Map<string, string[]>; refusal: UserEr
     scandir,
     command: undefined,
     launcher: undefined,
+    settle: 0,
+    gatePolicy: undefined,
     disabled: new Set(),
     enabled: new Set(),
     program: ['/bin/false'],

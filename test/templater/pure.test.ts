@@ -117,25 +117,31 @@ test('the board says each thing once', () => {
   const reports: Report[] = [];
   const board = createBoard((report) => reports.push(report));
   const file = { dest: '/a', digest: '1', onChange: 'restart' as const };
-  const told = (): Report[] => reports.splice(0);
-  board.tell('web', { files: undefined, missing: ['key "a"'] });
-  board.tell('web', { files: undefined, missing: ['key "a"'] });
+  // Which generation it is, and whether one can go back, is told with the files.
+  const told = (): unknown[] =>
+    reports.splice(0).map((report) => {
+      const { generation, canGoBack, ...rest } = { generation: '', canGoBack: false, ...report };
+      return rest;
+    });
+  const rest = { canGoBack: false, mended: false, stale: undefined };
+  board.tell('web', { files: undefined, missing: ['key "a"'], ...rest });
+  board.tell('web', { files: undefined, missing: ['key "a"'], ...rest });
   assert.deepEqual(told(), [{ type: 'waiting', service: 'web', missing: ['key "a"'] }]);
-  board.tell('web', { files: [file], missing: [] });
-  board.tell('web', { files: [file], missing: [] });
+  board.tell('web', { files: [file], missing: [], ...rest });
+  board.tell('web', { files: [file], missing: [], ...rest });
   assert.deepEqual(told(), [{ type: 'rendered', service: 'web', files: [file] }]);
   // A template that fails keeps its last good file; a neighbour's change is reported all the same.
-  board.tell('web', { files: [file], missing: ['broken'] });
+  board.tell('web', { files: [file], missing: ['broken'], ...rest });
   assert.deepEqual(told(), [{ type: 'waiting', service: 'web', missing: ['broken'] }]);
   const other = { ...file, digest: '2' };
-  board.tell('web', { files: [other], missing: ['broken'] });
+  board.tell('web', { files: [other], missing: ['broken'], ...rest });
   assert.deepEqual(told(), [
     { type: 'rendered', service: 'web', files: [other] },
     { type: 'waiting', service: 'web', missing: ['broken'] },
   ]);
-  board.tell('web', { files: [other], missing: [] });
+  board.tell('web', { files: [other], missing: [], ...rest });
   assert.deepEqual(told(), [{ type: 'rendered', service: 'web', files: [other] }]);
   board.forget();
-  board.tell('web', { files: [other], missing: [] });
+  board.tell('web', { files: [other], missing: [], ...rest });
   assert.deepEqual(told(), [{ type: 'rendered', service: 'web', files: [other] }]);
 });

@@ -26,13 +26,17 @@ test('all settings, and their defaults', () => {
     dest: '/etc/app.conf',
     mode: 0o640,
     owner: { user: 'app', group: 'www' },
+    check: undefined,
     onChange: 'reload',
+    minInterval: 0,
   });
   assert.deepEqual(parse('# where it goes\n\n  dest:/etc/app.conf  '), {
     dest: '/etc/app.conf',
     mode: undefined,
     owner: undefined,
+    check: undefined,
     onChange: 'restart',
+    minInterval: 0,
   });
 });
 
@@ -62,10 +66,18 @@ test('what is wrong is named with file, value and what was expected', () => {
     ['dest: /a\nmode: rw', 'expected mode to be an octal mode such as 0640, got "rw"'],
     ['dest: /a\nmode: 0999', 'expected mode to be an octal mode such as 0640, got "0999"'],
     ['dest: /a\nowner: a b', 'expected owner to be user, user:group or :group, got "a b"'],
-    ['dest: /a\non-change: explode', 'expected on-change to be restart, reload or none, got "explode"'],
+    [
+      'dest: /a\non-change: explode',
+      'expected on-change to be restart, reload, signal SIG, run COMMAND or none, got "explode"',
+    ],
     ['dest: /a\nmod: 3', 'no setting is called "mod" (did you mean "mode"?)'],
     ['dest: /a\ndest: /b', 'the setting "dest" is given twice'],
-    ['dest: /a\ncheck: nginx -t', 'the setting "check" is not supported yet'],
+    [
+      'dest: /a\non-change: signal NOPE',
+      'expected on-change to be restart, reload, signal SIG, run COMMAND or none, got "signal NOPE"',
+    ],
+    ['dest: /a\ncheck:', 'expected check to be a command such as "app --check-config {file}", got ""'],
+    ['dest: /a\nmin-interval: soon', 'expected min-interval to be a time such as 30s, got "soon"'],
     ['dest: /a mode: 0640', 'expected one setting a line, got "mode:" behind dest'],
     ['dest: /etc/', 'expected dest to be the path of a file, got "/etc/"'],
     ['dest: ${NOT_SET}/a', 'dest names the variable NOT_SET, which is not set'],

@@ -67,6 +67,7 @@ export function startTemplater(
     };
   };
   const link = child.stdio[3] as import('node:net').Socket;
+  link.write(encode({ type: 'judgements', services: [] }));
   link.setEncoding('utf8').on(
     'data',
     lines((line) => reports.push(decodeReport(line) ?? fail(line))),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -16,6 +16,7 @@ import { test } from 'node:test';
 import { UserError } from '../../src/errors.ts';
 import { removeLeftovers, stage, type Target } from '../../src/templater/write.ts';
 import { tempDir } from '../tree.ts';
+import { inNamespace } from './namespace.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
 
@@ -141,20 +142,6 @@ test('the owner is set before the file is in place, and kept where none is named
   assert.deepEqual([statSync(dest).uid, statSync(dest).gid], [0, 12345]);
 });
 
-/** Runs a shell script as root of a mount namespace of its own, whoever we are. */
-function inNamespace(script: string, directory: string): string {
-  const { stdout, stderr, status } = spawnSync('unshare', [IS_ROOT ? '-m' : '-rm', 'sh', '-euc', script], {
-    cwd: directory,
-    env: {
-      ...process.env,
-      WRITE: `${process.execPath} ${join(import.meta.dirname, 'fixtures/write-file.ts')}`,
-    },
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr + stdout);
-  return stdout;
-}
-
 test('a file that is mounted is rewritten in place', (t) => {
   const script = `
     echo long old content >real; echo >mounted; mount --bind real mounted
@@ -163,7 +150,7 @@ test('a file that is mounted is rewritten in place', (t) => {
     $WRITE /mnt/here newer; cat real; ls -A /mnt
     $WRITE /mnt/here newer`;
   assert.equal(
-    inNamespace(script, tempDir(t)),
+    inNamespace(script, tempDir(t), 'write-file.ts'),
     'changed\nnew\nmounted\nreal\nchanged\nnewer\nhere\nunchanged\n',
   );
 });
@@ -180,7 +167,7 @@ test('a full or read-only disk leaves the old file and nothing else', (t) => {
   const ro = (path: string): string => `cannot write ${path}: read-only file system (EROFS)\n`;
   const directory = tempDir(t);
   assert.equal(
-    inNamespace(script, directory),
+    inNamespace(script, directory, 'write-file.ts'),
     `${full('/mnt/app.conf')}old\napp.conf\nfiller\nown\n${full(`${directory}/bound`)}old\n${ro('/mnt/app.conf')}${ro('/mnt/fresh')}old\n`,
   );
 });

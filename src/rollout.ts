@@ -1,0 +1,179 @@
+import type { Action } from './core/action.ts';
+import type { Ms } from './core/duration.ts';
+import type { Death, Service } from './core/lifecycle.ts';
+import type { Judgement } from './core/link.ts';
+import {
+  type Bad,
+  judgementOf,
+  newRollout,
+  type Rollout,
+  type RolloutEffect,
+  type RolloutEvent,
+  stepRollout,
+} from './core/rollout.ts';
+import type { RenderedReport } from './gate.ts';
+import { Alarm, now } from './os/clock.ts';
+import type { ServiceRunner } from './service.ts';
+
+/** What the rollouts ask of the tree. */
+export interface RolloutHost {
+  /** A service of the tree, and whether it is meant to run and waits for nothing. */
+  find(name: string): { runner: ServiceRunner; wanted: boolean } | undefined;
+  /** Does something to a service that runs, or starts one that does not. */
+  act(runner: ServiceRunner, action: Action): void;
+  judged(judgement: Judgement): void;
+}
+
+/** The config of a service as `status` shows it. */
+export interface ConfigStatus {
+  /** Names the contents of all its files. */
+  generation: string | null;
+  state: Rollout['phase'];
+  since: Ms;
+  /** What was judged bad last, and why; null once another has proved good. */
+  bad: Bad | null;
+}
+
+interface Entry {
+  rollout: Rollout;
+  alarm: Alarm;
+  /** Wall-clock time of the last change of phase or generation, for people. */
+  changedAt: number;
+  /** What was judged bad last, until another proves good. */
+  lastBad: Bad | undefined;
+  /** The death that was taken into account last. */
+  death: Death | undefined;
+}
+
+/**
+ * The rollouts of all services with templates: events → core/rollout → effects. Knows which content each service runs on;
+ * the templater knows the content itself.
+ */
+export class Rollouts {
+  readonly #settle: Ms;
+  readonly #host: RolloutHost;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(settle: Ms, host: RolloutHost) {
+    this.#settle = settle;
+    this.#host = host;
+  }
+
+  /** The templater says which files a service has. */
+  rendered({ service, files, generation, canGoBack = false, mended = false }: RenderedReport): void {
+    const entry = this.#entries.get(service) ?? this.#add(service);
+    this.#step(service, entry, { type: 'rendered', files, generation, canGoBack, mended });
+  }
+
+  /** A service changed. */
+  changed(name: string, service: Service, before: Service): void {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    if (service.death && service.death !== before.death) this.died(name, service.death);
+    this.#step(name, entry, { type: 'changed', before });
+  }
+
+  /** A run of a service ended; told of once or twice, since its crash may be told of ahead of its change. */
+  died(name: string, death: Death): void {
+    const entry = this.#entries.get(name);
+    if (!entry || entry.death === death) return;
+    entry.death = death;
+    this.#step(name, entry, { type: 'died', death });
+  }
+
+  /** The service is gone; one that comes by its name begins anew. */
+  forget(name: string): void {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    entry.alarm.arm(undefined);
+    this.#entries.delete(name);
+    this.#host.judged(judgementOf(name, newRollout(), now()));
+  }
+
+  judgements(): Judgement[] {
+    return [...this.#entries].map(([name, { rollout }]) => judgementOf(name, rollout, now()));
+  }
+
+  statusOf(name: string): ConfigStatus | undefined {
+    const entry = this.#entries.get(name);
+    if (!entry) return undefined;
+    const { phase, generation } = entry.rollout;
+    return {
+      generation: generation ?? null,
+      state: phase,
+      since: entry.changedAt,
+      bad: entry.lastBad ?? null,
+    };
+  }
+
+  #add(name: string): Entry {
+    const alarm = new Alarm(() => {
+      alarm.arm(undefined);
+      this.#step(name, entry, { type: 'timeout' });
+    });
+    const entry: Entry = {
+      rollout: newRollout(),
+      alarm,
+      changedAt: Date.now(),
+      lastBad: undefined,
+      death: undefined,
+    };
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  #step(name: string, entry: Entry, event: RolloutEvent): void {
+    const found = this.#host.find(name);
+    if (!found || this.#entries.get(name) !== entry) return;
+    const { runner, wanted } = found;
+    const { restart, restartDelay, type } = runner.config;
+    const around = {
+      service: runner.service,
+      wanted,
+      endIsFault: restart === 'always' && type === 'longrun',
+      settle: this.#settle,
+      spacing: restartDelay.min,
+    };
+    const before = entry.rollout;
+    const { next, effects, deadline } = stepRollout(before, event, around, now());
+    entry.rollout = next;
+    const isNews = next.good !== before.good;
+    if (next.phase === 'bad') entry.lastBad = next.bad.at(-1);
+    else if (isNews && before.phase !== 'recovering') entry.lastBad = undefined;
+    else if (entry.lastBad && !next.bad.includes(entry.lastBad)) entry.lastBad = undefined;
+    if (next.phase !== before.phase || next.generation !== before.generation) entry.changedAt = Date.now();
+    entry.alarm.arm(deadline);
+    // Words first: to act can bring the next event at once.
+    for (const effect of effects) if (effect.do === 'say') say(runner, next, effect);
+    if (effects.some((effect) => effect.do === 'tell')) this.#host.judged(judgementOf(name, next, now()));
+    for (const effect of effects)
+      if (effect.do === 'act') for (const action of effect.actions) this.#host.act(runner, action);
+  }
+}
+
+function say(
+  { log }: ServiceRunner,
+  { generation }: Rollout,
+  effect: Extract<RolloutEffect, { do: 'say' }>,
+): void {
+  switch (effect.what) {
+    case 'changed':
+      log.info('config changed', { action: effect.actions.join(', '), generation });
+      break;
+    case 'proved good':
+      log.info('config proved good', { generation });
+      break;
+    case 'judged bad':
+      log.error('config judged bad', { ...effect.bad, next: 'the previous files come back' });
+      break;
+    case 'taken back':
+      log.warn('config taken back', { generation });
+      break;
+    case 'cleared':
+      log.warn('config not to blame', {
+        generation: effect.bad.generation,
+        cause: 'the service is in trouble on the previous files too',
+      });
+      break;
+  }
+}

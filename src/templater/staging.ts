@@ -1,0 +1,71 @@
+import type { RenderedFile } from '../core/link.ts';
+import { describe, UserError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { fail, type Job } from './job.ts';
+import { verify } from './verify.ts';
+import { type Staged, stage } from './write.ts';
+
+/** A file that was rendered, and lies beside its destination. */
+export interface Ready {
+  job: Job;
+  staged: Staged;
+  file: RenderedFile;
+  bytes: number;
+}
+
+export interface StagingOptions {
+  /** Where checks run: the service directory. */
+  directory: string;
+  log: Log;
+  /** Ends checks that run. */
+  signal: AbortSignal;
+}
+
+/**
+ * Stages what was rendered.
+ * @param failed told of each job that cannot be staged; the others are
+ */
+export async function stageAll(
+  rendered: ReadonlyMap<Job, Uint8Array>,
+  files: ReadonlyMap<Job, RenderedFile>,
+  log: Log,
+  failed: (job: Job) => void,
+): Promise<Ready[]> {
+  const ready: Ready[] = [];
+  for (const [job, file] of files) {
+    const { settings } = job.template;
+    const bytes = rendered.get(job);
+    if (!settings || !bytes) continue;
+    try {
+      ready.push({ job, file, bytes: bytes.length, staged: await stage(settings, bytes) });
+    } catch (error) {
+      fail(job, log, 'could not write', describe(error));
+      failed(job);
+    }
+  }
+  return ready;
+}
+
+/** Runs the check of a staged file, if it has one. Content that was refused is not asked about again. */
+export async function isRefused(
+  { job, staged, file }: Ready,
+  { directory, log, signal }: StagingOptions,
+): Promise<boolean> {
+  const check = job.template.settings?.check;
+  if (check === undefined || !staged.changed) return false;
+  if (job.refused === file.digest) return true;
+  const cause =
+    staged.file === undefined
+      ? 'there is no place for a staged file'
+      : await verify(check, staged.file, directory, signal);
+  if (cause === undefined) {
+    job.refused = undefined;
+    return false;
+  }
+  // A check that was cut short says nothing about the content.
+  if (signal.aborted) return true;
+  job.refused = file.digest;
+  const error = new UserError(`cannot use ${job.template.file}: check failed: ${cause}`);
+  fail(job, log, 'check failed', describe(error));
+  return true;
+}

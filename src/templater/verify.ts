@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import type { Ms } from '../core/duration.ts';
+import { endName } from '../core/signals.ts';
+import { causeOf } from '../errors.ts';
+
+/** What a check has before it is killed, with all that it started. */
+export const CHECK_TIMEOUT: Ms = 10_000;
+/** What it printed is waited for no longer than this after its end. */
+const LAST_WORDS: Ms = 500;
+/** So much of the end of what it printed is told. */
+const MOST_OUTPUT = 2048;
+const MOST_LINES = 3;
+
+/**
+ * `$1` is the check. Our end of the pipe is descriptor 3: when it closes, because we are gone, the check and what it
+ * started go too.
+ */
+const GUARDED = '(read _ <&3; kill -9 0) >/dev/null 2>&1 & exec 3<&-; eval "$1"';
+
+/**
+ * Asks a template's `check` about staged content, in a session and process group of its own.
+ * @param command for the shell; every `{file}` in it is the path of the content, quoted
+ * @returns why the content is refused, in words; undefined where it is fine
+ */
+export function verify(
+  command: string,
+  file: string,
+  directory: string,
+  signal: AbortSignal,
+  timeout: Ms = CHECK_TIMEOUT,
+): Promise<string | undefined> {
+  const quoted = `'${file.replaceAll("'", "'\\''")}'`;
+  const child = spawn('/bin/sh', ['-c', GUARDED, 'check', command.replaceAll('{file}', () => quoted)], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let output = '';
+  const take = (text: string): void => {
+    output = (output + text).slice(-MOST_OUTPUT);
+  };
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', take);
+  const end = (): void => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // Nobody is left.
+    }
+  };
+  return new Promise((resolve) => {
+    let slow = false;
+    let lastWords: NodeJS.Timeout | undefined;
+    const timer = setTimeout(() => {
+      slow = true;
+      end();
+    }, timeout);
+    signal.addEventListener('abort', end, { once: true });
+    const done = (cause: string | undefined): void => {
+      clearTimeout(timer);
+      clearTimeout(lastWords);
+      signal.removeEventListener('abort', end);
+      resolve(cause);
+    };
+    child.on('error', (error) => {
+      if (child.pid === undefined) done(causeOf(error));
+    });
+    child.on('exit', (code, name) => {
+      // What it left in its group goes with it, the guard first of all; what left the group may hold its output open.
+      end();
+      lastWords = setTimeout(() => conclude(code, name), LAST_WORDS);
+    });
+    child.on('close', (code, name) => conclude(code, name));
+    const conclude = (code: number | null, name: NodeJS.Signals | null): void => {
+      for (const stream of child.stdio) stream?.destroy();
+      if (slow) done(`it was killed after ${timeout / 1000} s${said(output)}`);
+      if (code === 0) done(undefined);
+      const status = { code: code ?? 0, signal: name === null ? 0 : constants.signals[name] };
+      done(`${endName(status)}${said(output)}`);
+    };
+  });
+}
+
+function said(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim());
+  const last = lines.filter((line) => line !== '').slice(-MOST_LINES);
+  return last.length > 0 ? `: ${last.join(' | ')}` : '';
+}

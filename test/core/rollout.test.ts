@@ -1,0 +1,338 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { FILES, SETTLE, SPACING, World } from './rollout-world.ts';
+
+/** Everybody does what they can, for so long. */
+function settle(world: World, ms = 20 * SETTLE): void {
+  const end = world.now + ms;
+  while (world.now < end) {
+    world.startTemplater();
+    for (let i = 0; i < 100 && !world.templater?.isIdle; i++) {
+      world.templater?.work();
+      world.templater?.speak();
+      world.templater?.listen();
+    }
+    world.pass(Math.min(50, end - world.now));
+  }
+}
+
+function started(value = 'one'): World {
+  const world = new World(value);
+  settle(world);
+  assert.deepEqual(
+    [world.service.is, world.rollout.phase, world.runsOn],
+    ['ready', 'good', `${value}+${value}`],
+  );
+  world.acts = [];
+  world.words = [];
+  return world;
+}
+
+describe('stories', () => {
+  test('a good value: one action, and good', () => {
+    const world = started();
+    world.value = 'two';
+    settle(world);
+    assert.deepEqual(
+      world.acts.map(({ action }) => action),
+      ['restart'],
+    );
+    assert.deepEqual(world.words, ['changed', 'proved good']);
+    assert.equal(world.runsOn, 'two+two');
+    assert.deepEqual(world.previous, { a: undefined, b: undefined });
+  });
+
+  test('a bad value is taken back, is not tried again, and the next good one rolls out', () => {
+    const world = started();
+    world.value = 'bad';
+    settle(world);
+    assert.deepEqual(world.words, ['changed', 'judged bad', 'changed', 'taken back', 'proved good']);
+    assert.equal(world.acts.length, 2);
+    assert.equal(world.runsOn, 'one+one');
+    assert.deepEqual(world.rollout.bad, [{ generation: 'bad+bad', cause: 'it exited with 3' }]);
+    world.value = 'one';
+    settle(world);
+    assert.equal(world.acts.length, 2, 'back to what is in place: nothing');
+    world.value = 'bad';
+    settle(world);
+    assert.equal(world.acts.length, 2, 'the same content is not tried again');
+    world.value = 'three';
+    settle(world);
+    assert.equal(world.runsOn, 'three+three');
+    assert.equal(world.rollout.phase, 'good');
+  });
+
+  test('the previous files are back within settle, from the crash at once', () => {
+    const world = started();
+    world.value = 'bad';
+    const from = world.now;
+    settle(world, 300);
+    assert.deepEqual(world.disk, { a: 'one', b: 'one' });
+    assert.ok((world.acts[1]?.time ?? Number.POSITIVE_INFINITY) - from < 200);
+  });
+
+  test('a service that is not ready in time is taken back; if it is no quicker on the old files, these are not to blame', () => {
+    const world = started();
+    world.value = 'slow';
+    settle(world);
+    assert.deepEqual(world.words.slice(0, 2), ['changed', 'judged bad']);
+    assert.equal(world.runsOn, 'one+one');
+    const slow = started('slow');
+    slow.value = 'slow two';
+    settle(slow, 40 * SETTLE);
+    assert.equal(slow.runsOn, 'slow two+slow two');
+    assert.ok(slow.words.includes('cleared'));
+    assert.deepEqual([slow.service.is, slow.rollout.phase, slow.rollout.bad], ['ready', 'good', []]);
+  });
+
+  test('a service that was in trouble before is not blamed on what comes then', () => {
+    const world = started();
+    world.isBroken = true;
+    world.order({ type: 'restart' });
+    settle(world, 3 * SETTLE);
+    world.value = 'two';
+    settle(world, 10 * SETTLE);
+    assert.deepEqual(world.disk, { a: 'two', b: 'two' });
+    assert.deepEqual(world.rollout.bad, []);
+    world.isBroken = false;
+    settle(world);
+    assert.equal(world.rollout.phase, 'good');
+  });
+
+  test('what is blamed while everything breaks is cleared when the old files are no better', () => {
+    const world = started();
+    world.value = 'two';
+    world.isBroken = true;
+    settle(world, 20 * SETTLE);
+    assert.ok(world.words.includes('cleared'));
+    assert.deepEqual(world.disk, { a: 'two', b: 'two' });
+    assert.ok(world.acts.length <= 6, `${world.acts.length} actions`);
+    world.isBroken = false;
+    settle(world);
+    assert.deepEqual([world.rollout.phase, world.runsOn], ['good', 'two+two']);
+  });
+
+  test('a second generation waits until the first is judged; only the latest is put in place', () => {
+    const world = started();
+    world.value = 'two';
+    settle(world, 300);
+    for (const value of ['three', 'four', 'five']) {
+      world.value = value;
+      settle(world, 50);
+    }
+    assert.deepEqual(world.disk, { a: 'two', b: 'two' });
+    settle(world);
+    assert.equal(world.runsOn, 'five+five');
+    assert.equal(world.acts.length, 2);
+  });
+
+  test('the mend of a bad value that comes while the bad one is judged is not blamed', () => {
+    const world = started();
+    world.value = 'bad';
+    settle(world, 20);
+    world.value = 'two';
+    settle(world);
+    assert.equal(world.runsOn, 'two+two');
+    assert.equal(world.words.filter((word) => word === 'judged bad').length, 1);
+    assert.equal(world.rollout.phase, 'good');
+  });
+
+  test('a reload that the service survives is good; one that ends it is taken back', () => {
+    const world = started();
+    world.action = 'reload';
+    world.value = 'two';
+    settle(world);
+    assert.deepEqual(
+      world.acts.map(({ action }) => action),
+      ['reload'],
+    );
+    world.value = 'bad';
+    settle(world);
+    assert.deepEqual(
+      world.acts.map(({ action }) => action),
+      ['reload', 'reload', 'restart'],
+    );
+    assert.equal(world.runsOn, 'two+two');
+  });
+
+  test('a change that asks for nothing is not judged and holds nothing up', () => {
+    const world = started();
+    world.action = 'none';
+    for (const value of ['two', 'three']) {
+      world.value = value;
+      settle(world, 100);
+      assert.deepEqual(world.disk, { a: value, b: value });
+    }
+    assert.deepEqual(world.acts, []);
+    settle(world);
+    assert.equal(world.rollout.phase, 'good');
+    assert.deepEqual(world.previous, { a: undefined, b: undefined });
+  });
+
+  test('while the service is down, changes come and go; it is started on the latest', () => {
+    const world = started();
+    world.value = 'two';
+    settle(world, 50);
+    world.order({ type: 'down' });
+    settle(world, 100);
+    world.value = 'three';
+    settle(world, 100);
+    assert.deepEqual(world.disk, { a: 'three', b: 'three' });
+    world.order({ type: 'up' });
+    settle(world);
+    assert.deepEqual([world.runsOn, world.rollout.phase], ['three+three', 'good']);
+  });
+
+  test('a service that has failed on its files gets its chance with others', () => {
+    const world = new World('bad', { restart: 'never' });
+    settle(world, SETTLE);
+    assert.equal(world.service.is, 'failed');
+    for (const value of ['bad two', 'one']) {
+      world.value = value;
+      settle(world, 300);
+      assert.equal(world.runsOn, `${value}+${value}`);
+    }
+    settle(world);
+    assert.deepEqual([world.service.is, world.rollout.phase], ['ready', 'good']);
+    world.value = 'bad';
+    settle(world);
+    assert.deepEqual(
+      [world.service.is, world.runsOn],
+      ['ready', 'one+one'],
+      'it is started again, failed or not',
+    );
+  });
+
+  test('a templater of the user’s that names no generations has nothing taken back, and its actions are spaced', () => {
+    const world = started();
+    world.killTemplater();
+    for (let i = 0; i < 100; i++) {
+      const digest = i % 2 === 0 ? 'bad' : 'fine';
+      world.take({
+        type: 'rendered',
+        files: FILES.map((dest) => ({ dest, digest, onChange: 'reload' as const })),
+        generation: undefined,
+        canGoBack: false,
+        mended: false,
+      });
+      world.pass(1);
+    }
+    world.pass(5 * SETTLE);
+    assert.ok(world.acts.length >= 2 && world.acts.length <= 3, `${world.acts.length} actions`);
+    assert.deepEqual(world.rollout.bad, []);
+  });
+});
+
+type Deed = (world: World) => void;
+const VALUES = ['one', 'two', 'three', 'bad one', 'bad two', 'slow'];
+
+/** Any step of anybody, in any order. */
+function deeds(broken: boolean): fc.Arbitrary<[string, Deed]> {
+  const put = fc
+    .constantFrom(...VALUES)
+    .map((value): [string, Deed] => [`put ${value}`, (world) => (world.value = value)]);
+  const pass = fc
+    .integer({ min: 1, max: 2 * SETTLE })
+    .map((ms): [string, Deed] => [`pass ${ms}`, (world) => world.pass(ms)]);
+  const templater = fc.integer({ min: 1, max: 12 }).map((n): [string, Deed] => [
+    `work ${n}`,
+    (world) => {
+      world.startTemplater();
+      for (let i = 0; i < n; i++) world.templater?.work();
+    },
+  ]);
+  const one = (name: string, deed: Deed): fc.Arbitrary<[string, Deed]> => fc.constant([name, deed]);
+  const all = (name: string, ms: number): fc.Arbitrary<[string, Deed]> =>
+    fc.constant([name, (world: World) => settle(world, ms)]);
+  return fc.oneof(
+    { weight: 4, arbitrary: put },
+    { weight: 3, arbitrary: pass },
+    { weight: 8, arbitrary: templater },
+    { weight: 4, arbitrary: one('speak', (world) => world.templater?.speak()) },
+    { weight: 4, arbitrary: one('listen', (world) => world.templater?.listen()) },
+    { weight: 3, arbitrary: all('go on', 200) },
+    { weight: 1, arbitrary: all('go on long', 3 * SETTLE) },
+    { weight: 2, arbitrary: one('kill templater', (world) => world.killTemplater()) },
+    { weight: 1, arbitrary: one('down', (world) => world.order({ type: 'down' })) },
+    { weight: 1, arbitrary: one('up', (world) => world.order({ type: 'up' })) },
+    { weight: 1, arbitrary: one('restart', (world) => world.order({ type: 'restart' })) },
+    { weight: 1, arbitrary: one('reload from now on', (world) => (world.action = 'reload')) },
+    { weight: 1, arbitrary: one('restart from now on', (world) => (world.action = 'restart')) },
+    ...(broken
+      ? [
+          { weight: 1, arbitrary: one('break', (world) => (world.isBroken = true)) },
+          { weight: 2, arbitrary: one('mend', (world) => (world.isBroken = false)) },
+        ]
+      : []),
+  );
+}
+
+/** A config that the service was well on can be had at any moment: each of its files is in place, or kept. */
+function assertRecoverable(world: World): void {
+  if (world.proved.size === 0) return;
+  const has = FILES.map((file) => [world.disk[file], world.previous[file]?.content]);
+  const isThere = [...world.proved].some((name) => {
+    const good = world.known.get(name);
+    return FILES.every((file, i) => has[i]?.includes(good?.[file]));
+  });
+  assert.ok(isThere, `there is only ${JSON.stringify(has)}`);
+}
+
+function assertSpaced(world: World): void {
+  for (const [i, act] of world.acts.entries()) {
+    const before = world.acts[i - 1];
+    if (before && act.phase !== 'recovering')
+      assert.ok(act.time - before.time >= SPACING, `${JSON.stringify(world.acts)}`);
+  }
+}
+
+function play(list: [string, Deed][]): World {
+  const world = new World('one');
+  settle(world, 100);
+  // It is ready on that, and anything else that comes is on trial.
+  world.proved.add('one+one');
+  for (const [, deed] of list) {
+    deed(world);
+    assertRecoverable(world);
+  }
+  assertSpaced(world);
+  world.isBroken = false;
+  if (world.service.want === 'down') world.order({ type: 'up' });
+  settle(world, 30 * SETTLE);
+  assertRecoverable(world);
+  assert.ok(!['settling', 'recovering'].includes(world.rollout.phase), 'it is judged for ever');
+  assert.deepEqual(world.rollout.owed, [], 'an action never came');
+  return world;
+}
+
+describe('in any order of events', () => {
+  test('no good config is ever lost, and in the end the service is well: on the latest values if it can live with them', () => {
+    let judged = 0;
+    fc.assert(
+      fc.property(fc.array(deeds(false), { maxLength: 60 }), (list) => {
+        const world = play(list);
+        if (world.words.includes('judged bad')) judged++;
+        assert.equal(world.disk.a, world.disk.b, 'half of a generation');
+        if (/^(bad|slow)/.test(world.value)) return;
+        assert.deepEqual([world.service.is, world.rollout.phase], ['ready', 'good']);
+        if (!world.wasKilledTwice) assert.equal(world.runsOn, `${world.value}+${world.value}`);
+      }),
+      { numRuns: 1500 },
+    );
+    assert.ok(judged > 100, `only ${judged} had something taken back`);
+  });
+
+  test('not even when everything breaks now and then', () => {
+    fc.assert(
+      fc.property(fc.array(deeds(true), { maxLength: 60 }), (list) => {
+        const world = play(list);
+        assert.equal(world.disk.a, world.disk.b, 'half of a generation');
+        if (/^(bad|slow)/.test(world.value)) return;
+        assert.equal(world.service.is, 'ready');
+        assert.equal(world.rollout.phase, 'good');
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
