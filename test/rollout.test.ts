@@ -89,6 +89,8 @@ for (const source of ['a file', 'Consul'])
     await tree.event('config proved good', 'app');
     assert.equal(configOf(tree).bad?.generation, bad);
     assert.match(tree.control('status').stdout, /config held back: generation \w+ was taken back/);
+    for (const said of ['config changed', 'config judged bad', 'config taken back', 'config proved good'])
+      assert.ok(tree.control('events', 'app').stdout.includes(said), said);
     // The same content is not tried again.
     await put('bad', tree);
     await put('two', tree);
