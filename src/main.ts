@@ -1,20 +1,22 @@
 #!/usr/bin/env node
 // First of all, ahead of what takes time to load.
 import './os/early.ts';
-import { realpathSync, writeSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseCommandLine } from './cli.ts';
 import { describe, EXIT, UserError } from './errors.ts';
 import { takeEarlySignals } from './os/early.ts';
 import { EXEC_VERBS, execLater } from './os/exec.ts';
 import { loadNative } from './os/native.ts';
+import { print } from './os/stdout.ts';
 
 /** Everything begins and ends here: arguments in, exit code out. */
 async function main(argv: string[]): Promise<number> {
   if (Object.values<string | undefined>(EXEC_VERBS).includes(argv[0]))
     return execLater(argv, findNative().native);
   const invocation = parseCommandLine(argv, process.env);
-  if (invocation.command !== 'run') takeEarlySignals();
+  // These two take them over when they listen themselves.
+  if (invocation.command !== 'run' && invocation.command !== 'template') takeEarlySignals();
   switch (invocation.command) {
     case 'run': {
       const { run } = await import('./commands/run.ts');
@@ -63,24 +65,6 @@ async function main(argv: string[]): Promise<number> {
       return control(invocation, print);
     }
   }
-}
-
-/**
- * All of it, whoever reads it how slowly; process.exit would cut off what a stream still holds.
- * @returns whether somebody reads it
- */
-function print(text: string | Buffer): boolean {
-  let rest = typeof text === 'string' ? Buffer.from(text) : text;
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(1, rest));
-    } catch (error) {
-      // EAGAIN: somebody made the pipe non-blocking, and its reader is slow. Anything else: nobody reads.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return false;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-    }
-  }
-  return true;
 }
 
 const self = realpathSync(process.argv[1] ?? process.execPath);

@@ -20,4 +20,5 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   CONSUL_PARTITION: 'where nothing else is said',
   SUPERVISE_MAX_STALE:
     'any server may answer that has heard from the leader within this time; unset: the leader alone',
+  NO_COLOR: 'set: no colours in --diff',
 };

@@ -25,8 +25,17 @@ export const PASSED_ON: readonly string[] = CATCHABLE.slice(3);
 /**
  * Takes all signals that can be taken, so that none ends us by its default. To listen to SIGUSR1 also keeps Node from
  * opening its debugger at it. Stops that came while we were being loaded are taken at once.
+ * @param only these, by number; the others do what they do by default
+ * @returns takes them no more
  */
-export function onSignals(take: (number: number) => void): void {
-  for (const name of CATCHABLE) process.on(name, () => take(constants.signals[name]));
+export function onSignals(take: (number: number) => void, only?: readonly number[]): () => void {
+  const taken = CATCHABLE.filter((name) => !only || only.includes(constants.signals[name])).map((name) => {
+    const listener = (): void => take(constants.signals[name]);
+    process.on(name, listener);
+    return () => process.off(name, listener);
+  });
   for (const name of takeEarlySignals()) take(constants.signals[name]);
+  return () => {
+    for (const release of taken) release();
+  };
 }

@@ -24,6 +24,8 @@ export interface SettingsContext {
   /** What a relative `dest` is relative to. */
   serviceDir: string;
   env: Readonly<Record<string, string | undefined>>;
+  /** Named from outside (`-template in:out`), absolute: it wins, and the comment may be about something else then. */
+  dest?: string | undefined;
 }
 
 /** Setting → what it means, for `supervise help templates`. */
@@ -43,11 +45,13 @@ const SAMPLE = '{{!--\ndest: /etc/app.conf\n--}}';
  * Reads the settings in the first comment of a template.
  * @throws UserError that names file, value and what was expected
  */
-export function parseSettings(source: string, { file, serviceDir, env }: SettingsContext): Settings {
+export function parseSettings(source: string, context: SettingsContext): Settings {
+  const { file, serviceDir, env } = context;
   const refuse = (cause: string, hint?: string): never => {
     throw new UserError(`cannot read ${file}: ${cause}`, hint === undefined ? {} : { hint });
   };
-  const comment = firstComment(source);
+  const found = firstComment(source);
+  const comment = context.dest === undefined || (found !== undefined && isSettings(found)) ? found : '';
   if (comment === undefined)
     return refuse(
       'expected a first comment that names its destination, got none',
@@ -71,13 +75,17 @@ export function parseSettings(source: string, { file, serviceDir, env }: Setting
     return parse(text) ?? refuse(`expected ${name} to be ${expected}, got ${JSON.stringify(text)}`);
   };
   const dest =
-    values.get('dest') || refuse('expected a setting "dest", got none', `begin it with ${inOneLine(SAMPLE)}`);
-  const expanded = expand(dest, env, (name) =>
-    refuse(
-      `dest names the variable ${name}, which is not set`,
-      `write \${${name}:-/some/default}, or set it`,
-    ),
-  );
+    context.dest ||
+    values.get('dest') ||
+    refuse('expected a setting "dest", got none', `begin it with ${inOneLine(SAMPLE)}`);
+  const expanded =
+    context.dest ??
+    expand(dest, env, (name) =>
+      refuse(
+        `dest names the variable ${name}, which is not set`,
+        `write \${${name}:-/some/default}, or set it`,
+      ),
+    );
   // A forgotten line break would otherwise become a part of the path.
   const second = /\s(?:mode|owner|on-change|check|min-interval)\s*:/.exec(expanded)?.[0].trim();
   if (second) refuse(`expected one setting a line, got "${second}" behind dest`);
@@ -102,6 +110,11 @@ export function parseSettings(source: string, { file, serviceDir, env }: Setting
 export function firstComment(source: string): string | undefined {
   const match = /(?<!\\)\{\{~?!(?:--(?<long>[\s\S]*?)--~?\}\}|(?!--)(?<short>[\s\S]*?)~?\}\})/.exec(source);
   return match?.groups?.['long'] ?? match?.groups?.['short'];
+}
+
+/** Whether a comment has settings in it, and not only words. */
+function isSettings(comment: string): boolean {
+  return comment.split(/\r?\n/).some((line) => NAMES.includes(/^\s*([a-z-]+)\s*:/.exec(line)?.[1] ?? ''));
 }
 
 /** Puts variables in for `${NAME}` and `${NAME:-default}`; the default also stands in for an empty one, as in sh. */

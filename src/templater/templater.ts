@@ -11,7 +11,7 @@ import { createPrevious } from './previous.ts';
 import { createSchedule } from './schedule.ts';
 import type { Source } from './source/source.ts';
 import { createSubscriptions } from './subscriptions.ts';
-import { isTemplate, readTemplates } from './templates.ts';
+import { readTemplates, type Templates } from './templates.ts';
 import { Unit } from './unit.ts';
 import { createWatch } from './watch.ts';
 
@@ -27,7 +27,20 @@ export interface TemplaterOptions {
   env: Environment;
   log: Log;
   report: (report: Report) => void;
+  /** Reads the templates, where they are not those of the services. */
+  read?: (() => Promise<Templates>) | undefined;
+  /** What is done with what was rendered, where it is shown and not put in place. */
+  preview?: Preview | undefined;
+  /** Where checks run, if not in the service's directory. */
+  directory?: string | undefined;
+  /** With `once`: end also when every query has been answered, though something lacks. */
+  answered?: boolean;
+  /** Told how all templates stand, whenever something may have changed and nothing is half done. */
+  told?: ((jobs: readonly Job[]) => void) | undefined;
 }
+
+/** Takes what was rendered, by the job that it is of. */
+export type Preview = (rendered: ReadonlyMap<Job, Uint8Array>, log: Log) => Promise<void>;
 
 export interface Templater {
   /**
@@ -54,9 +67,10 @@ export interface Templater {
  */
 export function createTemplater(options: TemplaterOptions): Templater {
   const { scandir, source, once, env, log } = options;
+  const { read: readAll = () => readTemplates(scandir, env) } = options;
   const schedule = createSchedule(options.wait);
   const board = createBoard(options.report);
-  /** By template file. */
+  /** By template. */
   let jobs = new Map<string, Job>();
   /** By service. */
   let units = new Map<string, Unit>();
@@ -109,7 +123,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
   /** Jobs outlive a change of their template: until it renders, the file of the one before is what is in place. */
   const read = async (): Promise<void> => {
     mustRead = false;
-    const found = await readTemplates(scandir, env).catch((error: unknown) => {
+    const found = await readAll().catch((error: unknown) => {
       if (!hasRead) throw error;
       // A directory that is away for a moment takes nobody's config with it.
       log.error('could not read templates', { cause: causeOf(error) });
@@ -120,10 +134,10 @@ export function createTemplater(options: TemplaterOptions): Templater {
     jobs = new Map();
     const newcomers = new Set<Job>();
     for (const template of found.templates) {
-      const old = before.get(template.file);
+      const old = before.get(template.id);
       const job = old ?? newJob(template);
-      before.delete(template.file);
-      jobs.set(template.file, job);
+      before.delete(template.id);
+      jobs.set(template.id, job);
       urgent.add(job);
       job.template = template;
       job.missing = [];
@@ -133,8 +147,9 @@ export function createTemplater(options: TemplaterOptions): Templater {
       if (!old) newcomers.add(job);
     }
     for (const job of before.values()) forget(job);
-    await regroup([...found.services, ...found.templates.map((template) => template.service)], newcomers);
-    if (!once) watch.follow(new Map(found.directories.map((directory) => [directory, isTemplate])));
+    if (!options.preview)
+      await regroup([...found.services, ...found.templates.map((template) => template.service)], newcomers);
+    if (!once) watch.follow(new Map(found.directories.map((directory) => [directory, found.isTemplate])));
   };
 
   const regroup = async (services: readonly string[], newcomers: ReadonlySet<Job>): Promise<void> => {
@@ -142,7 +157,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
     units = new Map();
     for (const service of [...new Set(services)].sort()) {
       const own = old.get(service);
-      const directory = join(scandir, service);
+      const directory = options.directory ?? join(scandir, service);
       const unit = own ?? new Unit({ service, directory, previous, log, signal: ending.signal, again });
       old.delete(service);
       units.set(service, unit);
@@ -188,6 +203,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
       board.tell(unit.service, { files, missing, canGoBack, mended: unit.wasTorn, stale });
       if (files) unit.wasTorn = false;
     }
+    if (working.size === 0) options.told?.([...jobs.values()]);
   };
 
   const begin = (unit: Unit, rendered: ReadonlyMap<Job, Uint8Array>): void => {
@@ -208,8 +224,9 @@ export function createTemplater(options: TemplaterOptions): Templater {
     for (const unit of units.values())
       if (unit.jobs.some((job) => due.has(job)))
         for (const job of unit.kept) if (!settling.has(job)) due.add(job);
+    /** By service. */
     const rendered = new Map<string, Map<Job, Uint8Array>>(
-      [...units.keys()].map((service) => [service, new Map()]),
+      [...jobs.values()].map((job) => [job.template.service, new Map()]),
     );
     for (const job of due) {
       urgent.delete(job);
@@ -218,6 +235,11 @@ export function createTemplater(options: TemplaterOptions): Templater {
       if (bytes) rendered.get(job.template.service)?.set(job, bytes);
     }
     subscriptions.keep(new Map([...jobs.values()].flatMap((job) => [...job.used])));
+    if (options.preview) {
+      await options.preview(new Map([...rendered.values()].flatMap((own) => [...own])), log);
+      tell([]);
+      return;
+    }
     for (const unit of units.values()) {
       const own = rendered.get(unit.service) ?? new Map();
       if (unit.isBusy) for (const job of own.keys()) unit.keep(job);
@@ -226,11 +248,20 @@ export function createTemplater(options: TemplaterOptions): Templater {
     tell(units.values());
   };
 
+  /** Whether its last run had the answer to all that it asked. */
+  const isAnswered = (job: Job): boolean =>
+    !urgent.has(job) &&
+    !settling.has(job) &&
+    [...job.used.values()].every(
+      (query) => subscriptions.get(query) !== undefined || subscriptions.problem(query) !== null,
+    );
+
   /** With `once`, the code to end with when nothing more can come. */
   const verdict = (): number | undefined => {
     const all = [...jobs.values()];
-    if (!once || working.size > 0 || !all.every((job) => job.placed || job.problem !== undefined))
-      return undefined;
+    const isOver = (job: Job): boolean =>
+      job.placed !== undefined || job.problem !== undefined || (options.answered === true && isAnswered(job));
+    if (!once || working.size > 0 || !all.every(isOver)) return undefined;
     const bad = all.filter((job) => job.problem !== undefined);
     if (bad.length === 0) return EXIT.yes;
     return bad.some((job) => job.failedWrites === 0) ? EXIT.usage : EXIT.system;

@@ -7,6 +7,8 @@ import { parseSettings, type Settings, type SettingsContext } from './settings.t
 
 /** A template file as found on disk. */
 export interface Template {
+  /** What it is known by from one reading to the next. */
+  id: string;
   service: string;
   /** Its path, as messages show it. */
   file: string;
@@ -24,13 +26,15 @@ export interface Templates {
   services: string[];
   /** Directories that hold templates, or would. */
   directories: string[];
+  /** Whether a name in one of them is a template's. */
+  isTemplate: (name: string) => boolean;
   templates: Template[];
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Where the partials are that the templates beside it include: `partials/head.hbs` is `{{> head}}`. */
-const PARTIALS = 'partials';
+export const PARTIALS = 'partials';
 
 /**
  * Reads `<scandir>/<service>/templates/*.hbs`. What is wrong with a template is told in the template; the others are
@@ -42,7 +46,7 @@ export async function readTemplates(
   env: Readonly<Record<string, string | undefined>>,
   language: Language = LANGUAGE,
 ): Promise<Templates> {
-  const found: Templates = { services: [], directories: [], templates: [] };
+  const found: Templates = { services: [], directories: [], isTemplate, templates: [] };
   const owners = new Map<string, string>();
   for (const service of await list(scandir)) {
     const directory = join(scandir, service, 'templates');
@@ -66,7 +70,7 @@ export async function readTemplates(
 }
 
 /** Whether a file of `templates/` or `partials/` is one; a dot-file is some editor's. */
-export function isTemplate(name: string): boolean {
+function isTemplate(name: string): boolean {
   return name.endsWith('.hbs') && !name.startsWith('.');
 }
 
@@ -81,10 +85,22 @@ async function list(scandir: string): Promise<string[]> {
   }
 }
 
-async function readTemplate(
+export interface TemplateContext extends Omit<SettingsContext, 'file'> {
+  language: Language;
+  /** Turns a file in another language into a template, which has its own partials and no settings. */
+  translate?: ((file: string, source: string) => Promise<Translated>) | undefined;
+}
+
+export interface Translated {
+  text: string;
+  partials: ReadonlyMap<string, string>;
+}
+
+/** Reads one template file. Never throws: what is wrong with it is its `problem`. */
+export async function readTemplate(
   service: string,
   file: string,
-  { language, ...context }: Omit<SettingsContext, 'file'> & { language: Language },
+  { language, translate, ...context }: TemplateContext,
 ): Promise<Template> {
   let source: string;
   try {
@@ -94,13 +110,15 @@ async function readTemplate(
   }
   const template: Template = { ...broken(service, file, ''), source, problem: undefined };
   try {
-    template.settings = parseSettings(source, { ...context, file });
+    template.settings = parseSettings(translate ? '' : source, { ...context, file });
   } catch (error) {
     return { ...template, problem: describe(error) };
   }
   try {
-    const partials = await readPartials(join(dirname(file), PARTIALS));
-    const compiled = compileTemplate(source, { language, partials, directory: context.serviceDir });
+    const { text, partials } = translate
+      ? await translate(file, source)
+      : { text: source, partials: await readPartials(join(dirname(file), PARTIALS)) };
+    const compiled = compileTemplate(text, { language, partials, directory: context.serviceDir });
     await compiled.load();
     template.compiled = compiled;
   } catch (error) {
@@ -139,11 +157,11 @@ async function readText(file: string): Promise<string> {
 }
 
 function broken(service: string, file: string, problem: string): Template {
-  return { service, file, source: undefined, settings: undefined, compiled: undefined, problem };
+  return { id: file, service, file, source: undefined, settings: undefined, compiled: undefined, problem };
 }
 
 /** Two templates that write one file would undo each other for ever; the first keeps it. */
-async function refuseSharedDest(template: Template, owners: Map<string, string>): Promise<Template> {
+export async function refuseSharedDest(template: Template, owners: Map<string, string>): Promise<Template> {
   const dest = template.settings?.dest;
   if (dest === undefined) return template;
   // Where links cannot be followed, the write says why.

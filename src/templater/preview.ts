@@ -1,0 +1,111 @@
+import type { Stats } from 'node:fs';
+import { lstat, stat } from 'node:fs/promises';
+import { describe } from '../errors.ts';
+import { digestOf, followLinks, readPlainFile, unlessMissing } from './disk.ts';
+import { fail, type Job, mend } from './job.ts';
+import { lookUpOwner } from './owner.ts';
+import type { Settings } from './settings.ts';
+import type { Preview } from './templater.ts';
+import { unifiedDiff } from './unified-diff.ts';
+
+/** `--dry`: prints each file, and again when it has changed, under a line `> destination`. */
+export function printContents(print: (text: string) => void): Preview {
+  return async (rendered, log) => {
+    for (const [job, bytes] of rendered) {
+      const digest = digestOf(bytes);
+      if (job.placed?.digest !== digest) {
+        const text = Buffer.from(bytes).toString('utf8');
+        print(`> ${job.template.settings?.dest}\n${text}${text === '' || text.endsWith('\n') ? '' : '\n'}`);
+      }
+      settle(job, digest);
+      mend(job, log);
+    }
+  };
+}
+
+/**
+ * `--diff`: prints what would change in the files on disk, content, mode and owner.
+ * @param colour whether a terminal shows it
+ * @param differs told for each file that would change
+ */
+export function printDifferences(
+  print: (text: string) => void,
+  colour: boolean,
+  differs: () => void,
+): Preview {
+  return async (rendered, log) => {
+    for (const [job, bytes] of rendered) {
+      const { settings, file } = job.template;
+      if (!settings) continue;
+      try {
+        const lines = await differences(settings, file, Buffer.from(bytes));
+        if (lines.length > 0) {
+          differs();
+          print(`${lines.map((line) => (colour ? paint(line) : line)).join('\n')}\n`);
+        }
+        settle(job, digestOf(bytes));
+        mend(job, log);
+      } catch (error) {
+        job.failedWrites++;
+        fail(job, log, 'could not compare', describe(error));
+      }
+    }
+  };
+}
+
+/** `--explain`: nothing at all. */
+export const showNothing: Preview = async (rendered, log) => {
+  for (const [job, bytes] of rendered) {
+    settle(job, digestOf(bytes));
+    mend(job, log);
+  }
+};
+
+function settle(job: Job, digest: string): void {
+  const { settings } = job.template;
+  if (settings) job.placed = { dest: settings.dest, digest, onChange: settings.onChange };
+}
+
+async function differences(settings: Settings, template: string, after: Buffer): Promise<string[]> {
+  const { dest } = settings;
+  const path = await followLinks(dest);
+  const old = await lstat(path).catch(unlessMissing);
+  const before = old ? await readPlainFile(path) : Buffer.alloc(0);
+  const changes = old ? await changedDress(settings, await stat(path)) : [];
+  const header = [`--- ${old ? dest : '/dev/null'}`, `+++ ${dest}\t${template}`];
+  if (before.equals(after)) {
+    const isNew = !old && after.length === 0;
+    return changes.length > 0 || isNew ? [...header, ...changes] : [];
+  }
+  const [from, to] = [asText(before), asText(after)];
+  const hunks = from === undefined || to === undefined ? ['Binary files differ'] : unifiedDiff(from, to);
+  return [...header, ...changes, ...hunks];
+}
+
+/** Mode and owner are repaired too, where the template names them. */
+async function changedDress({ mode, owner }: Settings, old: Stats): Promise<string[]> {
+  const octal = (bits: number): string => (bits & 0o7777).toString(8).padStart(4, '0');
+  const ids = owner && (await lookUpOwner(owner));
+  const [uid, gid] = [ids?.uid ?? old.uid, ids?.gid ?? old.gid];
+  return [
+    ...(mode === undefined || (old.mode & 0o7777) === mode
+      ? []
+      : [`old mode ${octal(old.mode)}`, `new mode ${octal(mode)}`]),
+    ...(uid === old.uid && gid === old.gid
+      ? []
+      : [`old owner ${old.uid}:${old.gid}`, `new owner ${uid}:${gid}`]),
+  ];
+}
+
+function asText(bytes: Buffer): string | undefined {
+  const text = bytes.toString('utf8');
+  return bytes.includes(0) || text.includes('\uFFFD') ? undefined : text;
+}
+
+/** As git does it. */
+function paint(line: string): string {
+  const code = /^(---|\+\+\+|(old|new) (mode|owner))/.test(line)
+    ? 1
+    : { '@': 36, '-': 31, '+': 32 }[line.charAt(0)];
+  return code === undefined ? line : `\x1b[${code}m${line}\x1b[m`;
+}
