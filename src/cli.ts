@@ -245,7 +245,7 @@ export const COMMANDS = {
     takes: ['directory'],
   },
   template: {
-    usage: 'template --services DIR [options]',
+    usage: 'template [-template IN:OUT[:CMD]…] [options]',
     help: 'the templater alone; see: supervise template --help',
     options: [],
     words: [0, MANY],
