@@ -437,7 +437,8 @@ export class Tree {
     const { program, isOutOfMemory } = this.#options;
     const options: RunOptions = { program, isOutOfMemory };
     // Who has the terminal writes to it as well.
-    const output = launcher ? undefined : this.#options.outputs?.of(config.name);
+    const isOurs = config.name === TEMPLATER && config.command !== undefined;
+    const output = launcher ? undefined : this.#options.outputs?.of(config.name, isOurs);
     if (launcher) options.launcher = launcher;
     else options.streams = this.#streamsOf(config.name, output);
     if (config.name === MAIN_COMMAND) options.stdin = 'inherit';

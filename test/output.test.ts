@@ -421,3 +421,19 @@ function ticksOf(pid: number): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return Number(fields[11]) + Number(fields[12]);
 }
+
+test("the built-in templater's lines are of our own log: they name the service themselves", async (t) => {
+  const tree = startTree(
+    t,
+    {
+      'app/run': '#!/bin/sh\necho here\nexec sleep 1000\n',
+      'app/templates/a.hbs': '{{!-- dest: ${OUT}/a.conf --}}\nx\n',
+      '.supervise/kv.json': '{}',
+    },
+    { args: ['--log-prefix'] },
+  );
+  const { service } = await tree.event('rendered', 'templater');
+  assert.equal(service, 'templater');
+  await until('the service', () => tree.stdout.includes('[app] here\n'));
+  assert.doesNotMatch(tree.noise, /\[templater\]/);
+});

@@ -43,7 +43,7 @@ export function init({ words }: Invocation, print: (text: string) => void): numb
       '',
       `  edit ${join(directory, '.supervise/kv.json')}: the app is restarted once, with the new greeting`,
       '  supervise status              what is wanted, what is, and why',
-      '  supervise help services       every file that a service may have',
+      '  supervise help servicedir     every file that a service may have',
       '',
     ].join('\n'),
   );

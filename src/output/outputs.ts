@@ -72,13 +72,16 @@ export class Outputs {
     };
   }
 
-  /** The output of one service, from now until `forget`. */
-  of(name: string): ServiceOutput {
+  /**
+   * The output of one service, from now until `forget`.
+   * @param isOurs its lines are of our own log, which names the service in each
+   */
+  of(name: string, isOurs = false): ServiceOutput {
     let output = this.#services.get(name);
     if (!output) {
       output = new ServiceOutput(this.#options.native, (stream) => [
         this.#sinks[stream],
-        this.#formatOf(name, stream),
+        isOurs ? plain : this.#formatOf(name, stream),
       ]);
       this.#services.set(name, output);
     }
