@@ -258,6 +258,12 @@ export const COMMANDS = {
     takes: ['shell'],
     expects: 'bash, zsh or fish',
   },
+  install: {
+    usage: 'install [options]',
+    help: 'the package installer alone; see: supervise install --help',
+    options: [],
+    words: [0, 0],
+  },
   version: { usage: '--version', help: 'print the version', options: [], words: [0, 0] },
   help: {
     usage: 'help [topic]',
@@ -326,7 +332,8 @@ export interface Options {
  */
 export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv): Invocation {
   // What these verbs take is theirs to read.
-  if (argv[0] === 'template') return { ...EMPTY, command: 'template', rest: argv.slice(1) };
+  const [first, ...rest] = argv;
+  if (first === 'template' || first === 'install') return { ...EMPTY, command: first, rest };
   const end = argv.indexOf('--');
   const main = end < 0 ? undefined : argv.slice(end + 1);
   const { values, positionals } = parseFlags(end < 0 ? argv : argv.slice(0, end));

@@ -4,7 +4,7 @@ import { endName } from './core/signals.ts';
 import type { Log } from './log.ts';
 import { now } from './os/clock.ts';
 import { runtimeFile } from './os/runtime-dir.ts';
-import { findHook } from './os/scandir.ts';
+import { findHook, type RawScandir } from './os/scandir.ts';
 import { killGroup, type SpawnEvents, type SpawnSpec, send, startProcess } from './os/spawn.ts';
 
 /** A crash storm with slow hooks must not become a second storm; what waits longer than this many is told and let go. */
@@ -42,27 +42,25 @@ interface Errand {
  * that is not executable, slow or failing is one warning, and nobody waits for it who need not.
  */
 export class Hooks {
-  readonly #scandir: string | undefined;
   readonly timeout: Ms;
   readonly #log: Log;
   readonly #running = new Set<number>();
   #waiting: (() => void)[] = [];
   #dropped = false;
-  /** Relative to the scandir; changes when it is read again. */
-  directory: string | undefined;
+  /** Where they are, those that win first; changes when they are read again. */
+  scandirs: readonly Pick<RawScandir, 'path' | 'hooks'>[] = [];
   /** Where a hook's output goes, if it does not inherit ours; by the hook's name. */
   outputOf: ((hook: string) => HookOutput) | undefined;
   /** Called after each hook, when it is waited for. */
   ended: () => void = () => {};
 
-  constructor(scandir: string | undefined, timeout: Ms, log: Log) {
-    this.#scandir = scandir;
+  constructor(timeout: Ms, log: Log) {
     this.timeout = timeout;
     this.#log = log;
   }
 
   has(name: string): boolean {
-    return this.#scandir !== undefined && findHook(this.#scandir, this.directory, name) !== undefined;
+    return this.#find(name) !== undefined;
   }
 
   /** Runs a hook some time soon, after those before it. */
@@ -84,13 +82,14 @@ export class Hooks {
    * @returns its exit code; undefined when there is none, or it was killed
    */
   run(hook: Hook, timeout: Ms = this.timeout): Promise<number | undefined> {
-    const path = this.#scandir && findHook(this.#scandir, this.directory, hook.name);
-    if (!path) return Promise.resolve(undefined);
+    const found = this.#find(hook.name);
+    if (!found) return Promise.resolve(undefined);
+    const { scandir, path } = found;
     const file = hook.file && runtimeFile(hook.name, hook.file.content());
     const output = this.outputOf?.(hook.name);
     const spec: SpawnSpec = {
       argv: [path, ...hook.args.map(String)],
-      cwd: this.#scandir,
+      cwd: scandir,
       env: {
         ...process.env,
         ...mapValues(hook.env, String),
@@ -102,7 +101,7 @@ export class Hooks {
       pipes: [],
     };
     const log = this.#log.child({ hook: hook.name });
-    const hint = `chmod +x ${this.#scandir}/${path}`;
+    const hint = `chmod +x ${scandir}/${path}`;
     return this.#execute(
       (events) => startProcess(spec, events),
       {
@@ -168,6 +167,14 @@ export class Hooks {
         },
       });
     });
+  }
+
+  #find(name: string): { scandir: string; path: string } | undefined {
+    for (const { path: scandir, hooks } of this.scandirs) {
+      const path = findHook(scandir, hooks, name);
+      if (path !== undefined) return { scandir, path };
+    }
+    return undefined;
   }
 
   /** Hooks that have not begun yet never will. */

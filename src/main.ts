@@ -15,8 +15,8 @@ async function main(argv: string[]): Promise<number> {
   if (Object.values<string | undefined>(EXEC_VERBS).includes(argv[0]))
     return execLater(argv, findNative().native);
   const invocation = parseCommandLine(argv, process.env);
-  // These two take them over when they listen themselves.
-  if (invocation.command !== 'run' && invocation.command !== 'template') takeEarlySignals();
+  // These take them over when they listen themselves.
+  if (!['run', 'template', 'install'].includes(invocation.command)) takeEarlySignals();
   switch (invocation.command) {
     case 'run': {
       const { run } = await import('./commands/run.ts');
@@ -34,14 +34,18 @@ async function main(argv: string[]): Promise<number> {
       const { init } = await import('./commands/init.ts');
       return init(invocation, print);
     }
+    case 'install': {
+      const { install } = await import('./commands/install.ts');
+      return install(invocation.rest, print, findNative().native);
+    }
     case 'help': {
       const { help } = await import('./commands/help.ts');
       print(await help(invocation.words[0]));
       return EXIT.yes;
     }
     case 'version': {
-      const { VERSION } = await import('./version.ts');
-      print(`supervise ${VERSION}\n`);
+      const { version } = await import('./commands/version.ts');
+      print(version(process.env));
       return EXIT.yes;
     }
     case 'status': {

@@ -26,8 +26,9 @@ import { Loggers } from './loggers.ts';
 import { Alarm, now } from './os/clock.ts';
 import { isDirectory } from './os/files.ts';
 import type { Native } from './os/native.ts';
+import type { Package } from './os/package.ts';
 import { makePipe, openToOthers } from './os/pipe.ts';
-import { type RawScandir, readScandir } from './os/scandir.ts';
+import { type RawScandirs, readScandirs } from './os/scandir.ts';
 import type { Outputs, ServiceOutput } from './output/outputs.ts';
 import { Rollouts } from './rollout.ts';
 import { type RunOptions, ServiceRunner, type ServiceStreams } from './service.ts';
@@ -38,8 +39,10 @@ const PATIENCE_MS = 5000;
 const MOST_NAME = 255;
 
 export interface TreeOptions {
-  /** Absolute; undefined for a main command without services. */
-  scandir: string | undefined;
+  /** Absolute; of two services of one name the later one's counts. Empty for a main command without services. */
+  scandirs: readonly string[];
+  /** The package that was installed or found. */
+  package: Package | undefined;
   command: readonly string[] | undefined;
   /** How a main command is started when it gets the terminal. */
   launcher: readonly [string, ...string[]] | undefined;
@@ -148,9 +151,9 @@ export class Tree {
    * @throws UserError when the tree is refused: nothing was started then
    */
   start(): void {
-    const { scandir, command, launcher, hooks } = this.#options;
-    const raw = scandir === undefined ? undefined : readScandir(scandir);
-    hooks.directory = raw?.hooks;
+    const { scandirs, command, launcher, hooks } = this.#options;
+    const raw = scandirs.length === 0 ? undefined : readScandirs(scandirs);
+    hooks.scandirs = raw?.scandirs ?? [];
     const found = raw ? this.#read(raw) : [];
     if (command) {
       const config = { ...bareConfig(MAIN_COMMAND, command), restart: 'never' as const, essential: true };
@@ -167,7 +170,8 @@ export class Tree {
     for (const each of found) this.#add(each, each.config.name === MAIN_COMMAND ? launcher : undefined);
     this.#relate();
     this.#tellSwitches();
-    if (this.members.size === 0) this.#log.warn('found no services', { scandir });
+    if (this.members.size === 0)
+      this.#log.warn('found no services', { scandir: scandirs.join(', ') || undefined });
     const wanted = [...this.members.values()].filter(
       ({ runner, problem }) => !runner.config.down && !problem,
     );
@@ -180,10 +184,10 @@ export class Tree {
    * @throws UserError when it cannot be read or ordered: nothing changes then
    */
   rescan(): Rescanned {
-    const { scandir, hooks } = this.#options;
+    const { scandirs, hooks } = this.#options;
     const result: Rescanned = { added: [], removed: [], changed: [], files: {} };
-    if (scandir === undefined || this.stopping) return result;
-    const raw = readScandir(scandir);
+    if (scandirs.length === 0 || this.stopping) return result;
+    const raw = readScandirs(scandirs);
     const found = this.#read(raw);
     const command = this.members.get(MAIN_COMMAND)?.runner.config;
     checkOrder(
@@ -199,7 +203,7 @@ export class Tree {
           : []),
       ]),
     );
-    hooks.directory = raw.hooks;
+    hooks.scandirs = raw.scandirs;
     for (const each of found) {
       const { config, problem } = each;
       const member = this.members.get(config.name);
@@ -246,10 +250,10 @@ export class Tree {
    */
   refresh(name: string): void {
     const member = this.find(name);
-    const { scandir } = this.#options;
+    const { scandirs } = this.#options;
     const { config } = member.runner;
-    if (scandir !== undefined && config.path !== undefined && !this.stopping) {
-      const found = this.#read(readScandir(scandir)).find((each) => each.config.name === name);
+    if (scandirs.length > 0 && config.path !== undefined && !this.stopping) {
+      const found = this.#read(readScandirs(scandirs)).find((each) => each.config.name === name);
       if (!found)
         throw new UserError(`cannot start "${name}": its directory is gone`, { hint: 'supervise rescan' });
       const { hasTemplates, hasLogger } = config;
@@ -319,8 +323,9 @@ export class Tree {
     const member = this.members.get(name);
     if (member) return member;
     const near = didYouMean(name, this.members.keys());
-    const { scandir } = this.#options;
-    const isNew = scandir !== undefined && /^[^./][^/]*$/.test(name) && isDirectory(`${scandir}/${name}`);
+    const isNew =
+      /^[^./][^/]*$/.test(name) &&
+      this.#options.scandirs.some((scandir) => isDirectory(`${scandir}/${name}`));
     throw new UserError(
       `cannot find "${name.slice(0, MOST_NAME)}": no such service${near && !isNew ? ` (did you mean "${near}"?)` : ''}`,
       isNew ? { hint: 'its directory is new: supervise rescan' } : {},
@@ -354,6 +359,11 @@ export class Tree {
     });
   }
 
+  /** The package whose services these are, where there is one. */
+  get package(): Package | undefined {
+    return this.#options.package;
+  }
+
   /** Whoever gets a signal that is not for the tree: the main command, else the essential service. */
   get principal(): ServiceRunner | undefined {
     const command = this.members.get(MAIN_COMMAND);
@@ -364,7 +374,7 @@ export class Tree {
   }
 
   /** Reads every service directory; adds the templater where templates want one. */
-  #read(raw: RawScandir): Found[] {
+  #read(raw: RawScandirs): Found[] {
     // A directory that cannot be read now is judged by what it held before.
     const wanted = raw.services.some(
       ({ name, templates, unreadable }) =>

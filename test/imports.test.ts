@@ -140,6 +140,14 @@ describe('who imports whom', () => {
     assert.deepEqual(strangers(within('templater'), allowed), []);
   });
 
+  test('the installer of packages knows nothing of the tree', () => {
+    const allowed = (target: string): boolean =>
+      /^(package|core|os)\//.test(target) ||
+      ['errors.ts', 'log.ts', 'version.ts'].includes(target) ||
+      !target.endsWith('.ts');
+    assert.deepEqual(strangers(within('package'), allowed), []);
+  });
+
   test('the tree knows neither the templater nor the commands', () => {
     const files = ['tree.ts', 'service.ts', 'shutdown.ts', 'hooks.ts', 'gate.ts', ...within('control')];
     const allowed = (target: string): boolean =>

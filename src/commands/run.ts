@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
 import { type Invocation, verbNear } from '../cli.ts';
@@ -11,6 +12,7 @@ import { createLog, type RootLog } from '../log.ts';
 import { EXEC_VERBS } from '../os/exec.ts';
 import type { Native } from '../os/native.ts';
 import type { OomWatch } from '../os/oom.ts';
+import type { Package } from '../os/package.ts';
 import { Reaper } from '../os/reaper.ts';
 import { onSignals } from '../os/signals.ts';
 import { descriptor, lineSink } from '../os/stderr.ts';
@@ -18,7 +20,7 @@ import { foregroundGroup } from '../os/terminal.ts';
 import type { Outputs } from '../output/outputs.ts';
 import { Shutdown } from '../shutdown.ts';
 import { Tree } from '../tree.ts';
-import { findScandir, lookForScandir } from './scandir.ts';
+import { findScandir, lookForScandir, withoutLinks } from './scandir.ts';
 
 const { SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU } = constants.signals;
 
@@ -51,7 +53,7 @@ export async function run(
   // What we leave to collect is short-lived: a request, a line of the log. A nursery that grows with it would be all that
   // a day of HEALTHCHECKs leaves behind, some 60 MB.
   setFlagsFromString('--semi-space-growth-factor=1');
-  const scandir = chooseScandir(words[0], main !== undefined);
+  refuseMistypedVerb(words[0]);
   const outputs = await captureOutput(options, native);
   const sink = lineSink(outputs?.forLog ?? descriptor(2, native && ((fd) => native.writable(fd) !== 0)));
   const format = options.logFormat ?? (isatty(2) ? 'text' : 'json');
@@ -68,27 +70,37 @@ export async function run(
       cause,
       hint: 'they inherit ours: no prefixes, no logs; ship the addon beside the bundle',
     });
+  const program = [...node, self] as const;
+  const prepared = await preparePackage(program, options, log);
+  if (typeof prepared === 'number') {
+    await log.ready();
+    sink.flush();
+    await outputs?.flush(LAST_WORDS_MS);
+    return prepared;
+  }
+  const scandirs = findScandirs(words[0], main !== undefined, prepared?.scandir);
+  const [scandir] = scandirs;
   const terminal = main && native ? foregroundGroup() : undefined;
   if (terminal !== undefined) for (const signal of [SIGTTIN, SIGTTOU]) native?.ignore(signal);
 
   let oom: OomWatch | undefined;
-  const hooks = new Hooks(scandir, options.hookTimeout, log);
+  const hooks = new Hooks(options.hookTimeout, log);
   // No service has a name that begins with a dot.
   hooks.outputOf = outputs && ((hook) => outputs.of(`.supervise/${hook}`));
   const tree = new Tree({
-    scandir,
+    scandirs,
+    package: prepared,
     command: main,
     disabled: new Set(options.disable),
     enabled: new Set(options.enable),
-    program: [...node, self],
+    program,
     launcher: terminal === undefined ? undefined : [...node, self, EXEC_VERBS.foreground],
     templater: [
       ...node,
       ...SMALL_HEAP,
       self,
       'template',
-      '--services',
-      scandir ?? '',
+      ...scandirs.flatMap((path) => ['--services', path]),
       // What it writes to may be a pipe of ours, which says nothing of what ours leads to.
       ...templaterFlags(outputs ? { ...options, logFormat: format } : options),
     ],
@@ -170,7 +182,7 @@ export async function run(
     if (!shutdown.isRunning) tree.start();
     await log.ready();
     oom = await watchMemory();
-    if (scandir !== undefined && (options.watch ?? isatty(1))) await watch(scandir, log, rescan);
+    if (options.watch ?? isatty(1)) for (const path of scandirs) await watch(path, log, rescan);
     return await ended.promise;
   } finally {
     clearInterval(alive);
@@ -198,25 +210,65 @@ async function captureOutput(
   return new Outputs({ native, prefix: options.logPrefix, format });
 }
 
-function chooseScandir(named: string | undefined, hasCommand: boolean): string | undefined {
-  if (named !== undefined && !named.includes('/') && !existsSync(named)) {
-    const near = verbNear(named);
-    if (near)
-      throw new UserError(
-        `cannot run "${named}": no such directory, and no such verb (did you mean "${near}"?)`,
-      );
+/**
+ * Has the package in place, where the environment asks for one.
+ * @returns what stands there; an exit code when nothing must be started
+ * @throws UserError when there is none, or what stands there is not whole
+ */
+async function preparePackage(
+  program: readonly [string, ...string[]],
+  options: Invocation['options'],
+  log: RootLog,
+): Promise<Package | number | undefined> {
+  if (!process.env['PACKAGE_DIR'] && !process.env['PACKAGE_ZIP_URL']) return undefined;
+  const { packageDirectory, readPackage } = await import('../os/package.ts');
+  if (process.env['PACKAGE_ZIP_URL']?.trim()) {
+    const { runInstaller } = await import('../installer.ts');
+    // There is time, and a stop must be seen as it is.
+    await log.ready();
+    const argv = [...program, 'install', ...logFlags(options)] as const;
+    const { stopTimeout, rewrite } = options;
+    const exitCode = await runInstaller({ argv, stopTimeout, rewrite, log });
+    if (exitCode !== undefined) return options.exitMap.get(exitCode) ?? exitCode;
   }
-  return hasCommand ? lookForScandir(named) : findScandir(named);
+  const directory = packageDirectory(process.env);
+  return directory === undefined ? undefined : readPackage(resolve(directory));
+}
+
+/** The services directory, and that of the package, whose services win. */
+function findScandirs(
+  named: string | undefined,
+  hasCommand: boolean,
+  ofPackage: string | undefined,
+): string[] {
+  const own = hasCommand || ofPackage !== undefined ? lookForScandir(named) : findScandir(named);
+  const paths = [own, ofPackage && withoutLinks(ofPackage)].flatMap((path) => path ?? []);
+  return [...new Set(paths)];
+}
+
+function refuseMistypedVerb(named: string | undefined): void {
+  if (named === undefined || named.includes('/') || existsSync(named)) return;
+  const near = verbNear(named);
+  if (near)
+    throw new UserError(
+      `cannot run "${named}": no such directory, and no such verb (did you mean "${near}"?)`,
+    );
 }
 
 function templaterFlags(options: Invocation['options']): string[] {
-  const { source, wait, cache, helpers, renderTimeout, logFormat, logLevel } = options;
+  const { source, wait, cache, helpers, renderTimeout } = options;
   return [
     ...(source === undefined ? [] : ['--source', source]),
     ...(wait === undefined ? [] : ['--wait', wait]),
     ...(cache === undefined ? [] : ['--cache', cache]),
     ...(helpers === undefined ? [] : ['--helpers', helpers]),
     ...(renderTimeout === undefined ? [] : ['--render-timeout', String(renderTimeout)]),
+    ...logFlags(options),
+  ];
+}
+
+function logFlags({ logFormat, logLevel }: Invocation['options']): string[] {
+  return [
     ...(logFormat === undefined ? [] : ['--log-format', logFormat]),
     ...(logLevel === 'info' ? [] : ['--log-level', logLevel]),
   ];

@@ -18,12 +18,13 @@ export function findScandir(named: string | undefined): string {
 /** The same; undefined where nothing names one and there is none. */
 export function lookForScandir(named: string | undefined): string | undefined {
   const given = named ?? process.env['SUPERVISE_SCANDIR'];
-  if (given) return absolute(given);
+  if (given) return withoutLinks(given);
   const found = ['./services.d', '/etc/services.d'].find((path) => existsSync(path));
-  return found === undefined ? undefined : absolute(found);
+  return found === undefined ? undefined : withoutLinks(found);
 }
 
-function absolute(path: string): string {
+/** A path, absolute and without links where it is there. */
+export function withoutLinks(path: string): string {
   const full = resolve(path);
   try {
     return realpathSync(full);

@@ -4,6 +4,7 @@ import { ask } from '../control/client.ts';
 import type { ServiceStatus, Status } from '../control/protocol.ts';
 import { deathName } from '../control/state.ts';
 import { formatDuration } from '../core/duration.ts';
+import { packageTitle } from '../core/package.ts';
 import { EXIT } from '../errors.ts';
 import { columns } from './columns.ts';
 import type { Print } from './control.ts';
@@ -111,6 +112,10 @@ function details(service: ServiceStatus, now: number): string[] {
 /** What concerns the whole tree. */
 function treeLines(status: Status, now: number): string[] {
   const lines: string[] = [];
+  if (status.package) {
+    const { name, version, services } = status.package;
+    lines.push(`package ${packageTitle(name, version, new Map(Object.entries(services)))}`);
+  }
   if (status.stopping) lines.push('the tree is stopping');
   if (status.source?.awaySince) {
     const { name, awaySince, cause } = status.source;

@@ -31,7 +31,7 @@ export interface TemplateIo {
 
 /** What is done with what is rendered, and how it ends. */
 export interface Mode {
-  templater: Pick<TemplaterOptions, 'read' | 'directory' | 'preview' | 'told'> &
+  templater: Pick<TemplaterOptions, 'read' | 'preview' | 'told'> &
     Partial<Pick<TemplaterOptions, 'once' | 'answered'>>;
   child: Child | undefined;
   /** How long it may take. */
@@ -53,7 +53,7 @@ export function chooseMode(options: Options, env: NodeJS.ProcessEnv, io: Templat
   );
   const read = async (): Promise<Templates> =>
     templates.length === 0
-      ? readTemplates(options.scandir, io.env, language)
+      ? readTemplates(options.scandirs, io.env, language)
       : readLoneTemplates(templates, io.env, language);
   if (show === 'differences' || show === 'queries') return lookAround(options, io, log, read);
   if (show === 'content')
@@ -80,7 +80,7 @@ export function chooseMode(options: Options, env: NodeJS.ProcessEnv, io: Templat
     complete ||= isComplete;
   };
   return {
-    templater: { read, directory: templates.length === 0 ? undefined : '.', told },
+    templater: { read, told },
     child,
     limit: undefined,
     async end(code) {

@@ -139,7 +139,7 @@ async function follow(options: Options, io: TemplateIo, native: Native | undefin
 /** Alone it is Consul on this machine where nothing names a source, as with consul-template. */
 function choose(options: Options, env: Readonly<Record<string, string | undefined>>): Choice {
   const isLone = options.templates.length > 0;
-  const choice = chooseSource({ ...options, env, scandir: isLone ? '.' : options.scandir });
+  const choice = chooseSource({ ...options, env, scandirs: isLone ? ['.'] : options.scandirs });
   return isLone && choice.kind === 'none' ? { kind: 'consul', address: undefined } : choice;
 }
 

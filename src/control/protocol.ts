@@ -92,6 +92,8 @@ export interface Status {
   scandir: string | null;
   stopping: boolean;
   services: ServiceStatus[];
+  /** The package whose services these are, with the version of each; null where none says so of itself. */
+  package: { name: string; version: string; services: Record<string, string> } | null;
   /** Where the templater's values come from; null when there is no templater or it has not said. */
   source: { name: string; awaySince: string | null; cause: string | null } | null;
 }

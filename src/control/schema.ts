@@ -77,6 +77,21 @@ export const DEFINITIONS = {
     pid: integer('of supervise'),
     scandir: textOrNull('the services directory'),
     stopping: { type: 'boolean', description: 'the whole tree is on its way down' },
+    package: {
+      description: 'the package whose services these are; null where there is none that says so of itself',
+      oneOf: [
+        { type: 'null' },
+        object('', {
+          name: text('by its manifest.json'),
+          version: text('by its manifest.json'),
+          services: {
+            type: 'object',
+            description: 'service → its version',
+            additionalProperties: { type: 'string' },
+          },
+        }),
+      ],
+    },
     services: { type: 'array', items: { $ref: '#/$defs/service' } },
     source: {
       description:

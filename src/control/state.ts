@@ -16,6 +16,7 @@ export function statusOf(tree: Tree, scandir: string | undefined, names: readonl
     pid: process.pid,
     scandir: scandir ?? null,
     stopping: tree.stopping,
+    package: packageStatus(tree),
     services: membersOf(tree, names).map((member) => serviceStatus(tree, member)),
     source: source
       ? {
@@ -25,6 +26,12 @@ export function statusOf(tree: Tree, scandir: string | undefined, names: readonl
         }
       : null,
   };
+}
+
+function packageStatus({ package: found }: Tree): Status['package'] {
+  const { name, version } = found ?? {};
+  if (!found || name === undefined || version === undefined) return null;
+  return { name, version, services: Object.fromEntries(found.services) };
 }
 
 export function serviceStatus(tree: Tree, member: Member): ServiceStatus {

@@ -1,3 +1,15 @@
+/** What is asked of a package; each is an option of `supervise install` too. */
+export const PACKAGE_VARIABLES = {
+  PACKAGE_ZIP_URL: 'a package: http, https or file. In the variable, it is in no list of processes',
+  PACKAGE_DIR: 'where the package goes, or is already',
+  PACKAGE_ZIP_SHA256: 'what the file’s SHA-256 must be',
+  PACKAGE_MAX_SIZE: 'most that is fetched',
+  PACKAGE_MAX_UNPACKED: 'most that is unpacked; else 100 times the file, at least 64MB, at most 4GB',
+  PACKAGE_TIMEOUT: 'ceiling of the fetching, retries included; 0: none',
+  PACKAGE_IDLE_TIMEOUT: 'an attempt ends when nothing comes for so long; 0: never',
+  PACKAGE_RETRIES: 'attempts after the first: network errors, 5xx, 408 and 429',
+} as const;
+
 /** What is read from the environment beside the options' own variables; `supervise help environment` is drawn from it. */
 export const VARIABLES: Readonly<Record<string, string>> = {
   SUPERVISE_SCANDIR: 'the services directory, where none is named',
@@ -21,4 +33,5 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   SUPERVISE_MAX_STALE:
     'any server may answer that has heard from the leader within this time; unset: the leader alone',
   NO_COLOR: 'set: no colours in --diff',
+  ...PACKAGE_VARIABLES,
 };

@@ -256,6 +256,11 @@ const FILES: Readonly<Record<string, FileDoc>> = {
     takes: 'at the next start',
   },
   'templates/*.hbs': { help: 'rendered before the service first starts', default: 'none', takes: 'at once' },
+  version: {
+    help: 'of a package’s service: its exact version, which must be the one that the package’s `manifest.json` names',
+    default: 'none',
+    takes: 'at the next start',
+  },
   'data/': { help: 'the service’s own; never read', default: 'none', takes: 'at once' },
 };
 
@@ -271,7 +276,7 @@ export const SERVICE_FILES: Readonly<Record<string, FileDoc>> = inOrder({ ...FIL
   ...['run', 'finish', 'type', 'down', 'dependencies.d/NAME', 'notification-fd', 'check'],
   ...['health', 'health-interval', 'health-retries', 'timeout-up', 'timeout-kill', 'timeout-finish'],
   ...['down-signal', 'reload-signal', 'restart', 'restart-delay', 'restart-limit', 'essential'],
-  ...['env/NAME', 'user', 'log/run', 'templates/*.hbs', 'data/'],
+  ...['env/NAME', 'user', 'log/run', 'templates/*.hbs', 'version', 'data/'],
 ]);
 
 /**

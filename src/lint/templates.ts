@@ -19,7 +19,7 @@ export async function checkTemplates({ scandir, env, helpers, uid, services }: F
   const language = createLanguage({ helpers }, ({ message, hint }) => {
     complaints.push(complain('error', null, helpers ?? '', hint ? { message, hint } : { message }));
   });
-  const { templates } = await readTemplates(scandir.path, env, language);
+  const { templates } = await readTemplates([scandir.path], env, language);
   const closed = new Set(
     scandir.services
       .filter(({ path, unreadable }) => unreadable.some(({ file }) => file === path))

@@ -22,7 +22,7 @@ export async function checkValues({ scandir, directories, env, source }: Facts):
   const wanted = directories.find(({ raw }) => raw.templates.length > 0);
   if (wanted)
     try {
-      const choice = chooseSource({ source, consulAddr: undefined, env, scandir: scandir.path });
+      const choice = chooseSource({ source, consulAddr: undefined, env, scandirs: [scandir.path] });
       if (choice.kind === 'file') files.add(choice.path);
       if (choice.kind === 'consul') {
         const { readConsulConfig } = await import('../templater/source/consul-config.ts');

@@ -51,6 +51,27 @@ export function readScandir(path: string): RawScandir {
   return { path, services, hooks: TREE_DIRECTORIES.find((name) => isDirectory(join(path, name))) };
 }
 
+/** Several scandirs as one. */
+export interface RawScandirs {
+  services: RawServiceDir[];
+  /** The one whose hooks win first. */
+  scandirs: RawScandir[];
+}
+
+/**
+ * Reads scandirs as one: of two services of one name the later scandir's counts, and of two hooks too.
+ * @param paths absolute
+ * @throws UserError where one is no directory that we can read
+ */
+export function readScandirs(paths: readonly string[]): RawScandirs {
+  const scandirs = paths.map(readScandir);
+  const services = new Map(scandirs.flatMap(({ services }) => services.map((each) => [each.name, each])));
+  return {
+    services: [...services.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    scandirs: scandirs.reverse(),
+  };
+}
+
 /** Reads one service directory, and that of its logger. What is wrong inside is told in what comes back. */
 export function readServiceDir(path: string, name: string, lookUp: LookUp = accountLookUp()): RawServiceDir {
   const raw = readOne(path, name, lookUp);

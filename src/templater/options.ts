@@ -8,8 +8,9 @@ import { type LoneTemplate, parseLoneTemplate } from './lone-templates.ts';
 
 /** What `supervise template` was asked to do. */
 export interface Options {
-  scandir: string;
-  /** The templates of `-template`; empty: those of the services directory. */
+  /** The services directories; of two services of one name the later one's templates count. */
+  scandirs: string[];
+  /** The templates of `-template`; empty: those of the services directories. */
   templates: LoneTemplate[];
   source: string | undefined;
   consulAddr: string | undefined;
@@ -65,6 +66,7 @@ usage: supervise template [options] -template IN:OUT[:CMD] …      these templa
   --template IN:OUT[:CMD]    render IN to OUT; run CMD (sh -c) when OUT has changed. Repeatable. IN is Handlebars,
                              or a template of consul-template's when its name ends in .ctmpl
   --services DIR             the services directory, with */templates/*.hbs (./services.d)    SUPERVISE_SCANDIR
+                             Repeatable: of two services of one name, the later directory's counts
   --source SOURCE            file:PATH (JSON or YAML), consul, or consul:HOST:PORT            SUPERVISE_SOURCE
   --cache DIR                keep the last good values there, for a start without the source  SUPERVISE_CACHE
   --helpers FILE             helpers of your own, in JavaScript                               SUPERVISE_HELPERS
@@ -100,7 +102,7 @@ usage: supervise template [options] -template IN:OUT[:CMD] …      these templa
   --max-stale TIME           let any server answer whose data are not older                   SUPERVISE_MAX_STALE
 
 One dash does as well as two. Where nothing names a source it is DIR/.supervise/kv.json (.yaml, .yml) if that is there,
-and with --template else Consul at 127.0.0.1:8500. A relative PATH of a source is relative to DIR.
+and with --template else Consul at 127.0.0.1:8500. A relative PATH of a source is relative to DIR, the first one.
 `;
 
 const TEXT = { type: 'string' } as const;
@@ -108,7 +110,7 @@ const SWITCH = { type: 'boolean' } as const;
 
 const FLAGS = {
   template: { type: 'string', multiple: true },
-  services: TEXT,
+  services: { type: 'string', multiple: true },
   source: TEXT,
   cache: TEXT,
   helpers: TEXT,
@@ -167,7 +169,7 @@ export function parseOptions(argv: readonly string[], env: Environment, terminal
       hint: 'a template of a services directory names its own destination',
     });
   return {
-    scandir: either(flags.services, 'SUPERVISE_SCANDIR') ?? './services.d',
+    scandirs: flags.services ?? [env['SUPERVISE_SCANDIR'] || './services.d'],
     templates: (flags.template ?? []).map(parseLoneTemplate),
     source: either(flags.source, 'SUPERVISE_SOURCE'),
     consulAddr: flags['consul-addr'],

@@ -14,8 +14,6 @@ export interface Ready {
 }
 
 export interface StagingOptions {
-  /** Where checks run: the service directory. */
-  directory: string;
   log: Log;
   /** Ends checks that run. */
   signal: AbortSignal;
@@ -49,9 +47,10 @@ export async function stageAll(
 /** Runs the check of a staged file, if it has one. Content that was refused is not asked about again. */
 export async function isRefused(
   { job, staged, file }: Ready,
-  { directory, log, signal }: StagingOptions,
+  { log, signal }: StagingOptions,
 ): Promise<boolean> {
-  const check = job.template.settings?.check;
+  const { settings, directory } = job.template;
+  const check = settings?.check;
   if (check === undefined || !staged.changed) return false;
   if (job.refused === file.digest) return true;
   const cause =

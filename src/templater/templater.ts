@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Wait } from '../core/duration.ts';
 import type { Judgement, Report } from '../core/link.ts';
@@ -11,7 +10,7 @@ import { createPrevious } from './previous.ts';
 import { createSchedule } from './schedule.ts';
 import type { Source } from './source/source.ts';
 import { createSubscriptions } from './subscriptions.ts';
-import { readTemplates, type Templates } from './templates.ts';
+import type { Templates } from './templates.ts';
 import { Unit } from './unit.ts';
 import { createWatch } from './watch.ts';
 
@@ -19,7 +18,6 @@ import { createWatch } from './watch.ts';
 const ROUND_GRACE = 500;
 
 export interface TemplaterOptions {
-  scandir: string;
   source: Source;
   wait: Wait;
   /** End once every template has been rendered, or can never be. */
@@ -27,12 +25,10 @@ export interface TemplaterOptions {
   env: Environment;
   log: Log;
   report: (report: Report) => void;
-  /** Reads the templates, where they are not those of the services. */
-  read?: (() => Promise<Templates>) | undefined;
+  /** Reads the templates. */
+  read: () => Promise<Templates>;
   /** What is done with what was rendered, where it is shown and not put in place. */
   preview?: Preview | undefined;
-  /** Where checks run, if not in the service's directory. */
-  directory?: string | undefined;
   /** With `once`: end also when every query has been answered, though something lacks. */
   answered?: boolean;
   /** Told how all templates stand, whenever something may have changed and nothing is half done. */
@@ -47,7 +43,7 @@ export interface Templater {
    * Renders until the signal.
    * @returns the exit code: 0, or with `once` also 100 for a template that is wrong and 111 for a file that cannot be
    * written
-   * @throws UserError when the scandir cannot be read at the start
+   * @throws UserError when the templates cannot be read at the start
    */
   run(signal: AbortSignal): Promise<number>;
   /** Reads all templates again, and looks at every file again. */
@@ -66,8 +62,7 @@ export interface Templater {
  * only marks jobs and wakes the loop, so nothing is ever done twice at once.
  */
 export function createTemplater(options: TemplaterOptions): Templater {
-  const { scandir, source, once, env, log } = options;
-  const { read: readAll = () => readTemplates(scandir, env) } = options;
+  const { source, once, env, log } = options;
   const schedule = createSchedule(options.wait);
   const board = createBoard(options.report);
   /** By template. */
@@ -123,7 +118,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
   /** Jobs outlive a change of their template: until it renders, the file of the one before is what is in place. */
   const read = async (): Promise<void> => {
     mustRead = false;
-    const found = await readAll().catch((error: unknown) => {
+    const found = await options.read().catch((error: unknown) => {
       if (!hasRead) throw error;
       // A directory that is away for a moment takes nobody's config with it.
       log.error('could not read templates', { cause: causeOf(error) });
@@ -147,18 +142,17 @@ export function createTemplater(options: TemplaterOptions): Templater {
       if (!old) newcomers.add(job);
     }
     for (const job of before.values()) forget(job);
-    if (!options.preview)
-      await regroup([...found.services, ...found.templates.map((template) => template.service)], newcomers);
+    if (!options.preview) await regroup(found, newcomers);
     if (!once) watch.follow(new Map(found.directories.map((directory) => [directory, found.isTemplate])));
   };
 
-  const regroup = async (services: readonly string[], newcomers: ReadonlySet<Job>): Promise<void> => {
+  const regroup = async (found: Templates, newcomers: ReadonlySet<Job>): Promise<void> => {
     const old = units;
     units = new Map();
-    for (const service of [...new Set(services)].sort()) {
+    const services = new Set([...found.services, ...found.templates.map((template) => template.service)]);
+    for (const service of [...services].sort()) {
       const own = old.get(service);
-      const directory = options.directory ?? join(scandir, service);
-      const unit = own ?? new Unit({ service, directory, previous, log, signal: ending.signal, again });
+      const unit = own ?? new Unit({ service, previous, log, signal: ending.signal, again });
       old.delete(service);
       units.set(service, unit);
       unit.judgement = judgements.get(service);

@@ -10,6 +10,8 @@ export interface Template {
   /** What it is known by from one reading to the next. */
   id: string;
   service: string;
+  /** Where its check runs: the service directory, or where we were started. */
+  directory: string;
   /** Its path, as messages show it. */
   file: string;
   /** Its text; undefined where it could not be read. */
@@ -37,31 +39,34 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 export const PARTIALS = 'partials';
 
 /**
- * Reads `<scandir>/<service>/templates/*.hbs`. What is wrong with a template is told in the template; the others are
- * as they would be without it.
- * @throws UserError where the scandir itself cannot be read
+ * Reads `<scandir>/<service>/templates/*.hbs`; of two services of one name, those of the later scandir. What is wrong with a
+ * template is told in the template; the others are as they would be without it.
+ * @throws UserError where a scandir itself cannot be read
  */
 export async function readTemplates(
-  scandir: string,
+  scandirs: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   language: Language = LANGUAGE,
 ): Promise<Templates> {
   const found: Templates = { services: [], directories: [], isTemplate, templates: [] };
   const owners = new Map<string, string>();
-  for (const service of await list(scandir)) {
+  for (const [service, scandir] of await list(scandirs)) {
+    const serviceDir = resolve(scandir, service);
     const directory = join(scandir, service, 'templates');
     let files: string[];
     try {
       files = (await readdir(directory)).filter(isTemplate).sort();
     } catch (error) {
       if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR')
-        found.templates.push(broken(service, directory, `cannot read ${directory}: ${causeOf(error)}`));
+        found.templates.push(
+          broken(service, serviceDir, directory, `cannot read ${directory}: ${causeOf(error)}`),
+        );
       continue;
     }
     found.services.push(service);
     found.directories.push(directory, join(directory, PARTIALS));
     for (const file of files) {
-      const context = { serviceDir: resolve(scandir, service), env, language };
+      const context = { serviceDir, env, language };
       const template = await readTemplate(service, join(directory, file), context);
       found.templates.push(await refuseSharedDest(template, owners));
     }
@@ -74,9 +79,17 @@ function isTemplate(name: string): boolean {
   return name.endsWith('.hbs') && !name.startsWith('.');
 }
 
-async function list(scandir: string): Promise<string[]> {
+/** Service → the scandir that it is in, in order. */
+async function list(scandirs: readonly string[]): Promise<[string, string][]> {
+  const found = new Map<string, string>();
+  for (const scandir of scandirs)
+    for (const name of await namesIn(scandir)) if (!name.startsWith('.')) found.set(name, scandir);
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+async function namesIn(scandir: string): Promise<string[]> {
   try {
-    return (await readdir(scandir)).filter((name) => !name.startsWith('.')).sort();
+    return await readdir(scandir);
   } catch (error) {
     throw new UserError(`cannot read the services directory ${scandir}: ${causeOf(error)}`, {
       hint: 'name one with --services DIR or SUPERVISE_SCANDIR',
@@ -106,9 +119,9 @@ export async function readTemplate(
   try {
     source = await readText(file);
   } catch (error) {
-    return broken(service, file, `cannot read ${file}: ${causeOf(error)}`);
+    return broken(service, context.serviceDir, file, `cannot read ${file}: ${causeOf(error)}`);
   }
-  const template: Template = { ...broken(service, file, ''), source, problem: undefined };
+  const template: Template = { ...broken(service, context.serviceDir, file, ''), source, problem: undefined };
   try {
     template.settings = parseSettings(translate ? '' : source, { ...context, file });
   } catch (error) {
@@ -156,8 +169,17 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-function broken(service: string, file: string, problem: string): Template {
-  return { id: file, service, file, source: undefined, settings: undefined, compiled: undefined, problem };
+function broken(service: string, directory: string, file: string, problem: string): Template {
+  return {
+    id: file,
+    service,
+    directory,
+    file,
+    source: undefined,
+    settings: undefined,
+    compiled: undefined,
+    problem,
+  };
 }
 
 /** Two templates that write one file would undo each other for ever; the first keeps it. */

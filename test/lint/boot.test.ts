@@ -125,7 +125,8 @@ function boot(scandir: string): { errors: Map<string, string[]>; refusal: UserEr
   });
   const log = make();
   const tree = new Tree({
-    scandir,
+    scandirs: [scandir],
+    package: undefined,
     command: undefined,
     launcher: undefined,
     settle: 0,
@@ -135,7 +136,7 @@ function boot(scandir: string): { errors: Map<string, string[]>; refusal: UserEr
     program: ['/bin/false'],
     templater: ['/bin/false'],
     log,
-    hooks: new Hooks(scandir, 1000, log),
+    hooks: new Hooks(1000, log),
     outputs: undefined,
     native: undefined,
     isOutOfMemory: () => false,
@@ -199,7 +200,7 @@ test('what boot refuses, lint says too', async () => {
           );
           assert.deepEqual(own.flatMap(({ fix }) => fix ?? []).sort(), hint ? hint.split('; ').sort() : []);
         }
-        const { templates } = await readTemplates(scandir, {});
+        const { templates } = await readTemplates([scandir], {});
         for (const { problem, file } of templates)
           if (problem !== undefined)
             assert.ok(

@@ -56,7 +56,7 @@ test('which source is chosen', (t) => {
   const bare = tempDir(t);
   const scandir = writeFiles(tempDir(t), { '.supervise/kv.yaml': '', '.supervise/kv.json': '{}' });
   const choose = (env: Record<string, string>, source?: string, consulAddr?: string, where = scandir) => {
-    const choice = chooseSource({ source, consulAddr, env, scandir: where });
+    const choice = chooseSource({ source, consulAddr, env, scandirs: [where] });
     return choice.kind === 'file'
       ? choice.path
       : choice.kind === 'consul'

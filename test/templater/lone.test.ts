@@ -41,6 +41,13 @@ describe('-template in:out[:command]', () => {
     assert.deepEqual(await run.ended, DONE);
   });
 
+  test('its check runs where we were started', async (t) => {
+    const files = { 'sub/a.hbs': '{{!--\ncheck: test -e kv.json\n--}}\na={{key "a"}}\n', ...kv({ a: '1' }) };
+    const run = await runLone(t, files, ['-once', '-template', 'sub/a.hbs:out/a']);
+    assert.deepEqual(run.exit, DONE);
+    assert.equal(run.file('out/a'), 'a=1\n');
+  });
+
   test('a command that fails is a warning; what is right stays written', async (t) => {
     const run = await runLone(t, { ...A, ...kv({ a: '1' }) }, ['-once', '-template', 'a.hbs:out/a:exit 3']);
     assert.deepEqual(run.exit, DONE);

@@ -47,6 +47,13 @@ describe('-template', () => {
   });
 });
 
+test('--services may be given many times; without it the environment names one', () => {
+  assert.deepEqual(parse(['--services', 'a', '-services=b']).scandirs, ['a', 'b']);
+  assert.deepEqual(parse(['--services', 'a'], { SUPERVISE_SCANDIR: 'c' }).scandirs, ['a']);
+  assert.deepEqual(parse([], { SUPERVISE_SCANDIR: 'c' }).scandirs, ['c']);
+  assert.deepEqual(parse([]).scandirs, ['./services.d']);
+});
+
 describe("consul-template's ways", () => {
   test('one dash or two, with = or without, switches with a value', () => {
     for (const args of [['-once'], ['--once'], ['-once=true'], ['--once=1']])

@@ -78,7 +78,7 @@ test('partials are read beside their templates, and are none themselves', async 
     'app/templates/partials/other.hbs': '{{#if',
     'other/templates/a.hbs': hbs({ dest: 'a' }, '{{> head}}'),
   });
-  const found = await readTemplates(scandir, {});
+  const found = await readTemplates([scandir], {});
   const app = join(scandir, 'app/templates');
   assert.deepEqual(found.directories.slice(0, 2), [app, join(app, 'partials')]);
   assert.deepEqual(

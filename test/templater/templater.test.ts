@@ -2,7 +2,16 @@
 /** `supervise template` on a source file, as a tree runs it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tempDir, until, writeFiles } from '../tree.ts';
@@ -347,6 +356,24 @@ test('--once: 0 when all is written, 100 for what is wrong, 111 for what cannot 
   rmSync(join(directory, 'out'), { recursive: true });
   mkdirSync(join(directory, 'out/a'), { recursive: true });
   assert.equal(runAlone(directory, ['--once', ...source]).status, 111);
+});
+
+test('of two services of one name the later directory’s templates count, and their checks run there', (t) => {
+  const here = (name: string): string =>
+    hbs({ dest: `../../out/${name}`, check: 'test -e here' }, '{{key "a"}}');
+  const directory = writeFiles(tempDir(t), {
+    'base/app/templates/a.hbs': here('a'),
+    'base/other/templates/b.hbs': here('b'),
+    'base/other/here': '',
+    'base/.supervise/kv.json': '{"kv": {"a": "base"}}',
+    'package/app/templates/c.hbs': here('c'),
+    'package/app/here': '',
+    'package/.supervise/kv.json': '{"kv": {"a": "package"}}',
+  });
+  const { status, stderr } = runAlone(directory, ['--once', '--services', 'base', '--services', 'package']);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(readdirSync(join(directory, 'out')).sort(), ['b', 'c']);
+  assert.equal(readFileSync(join(directory, 'out/b'), 'utf8'), 'package');
 });
 
 test('a wrong command line is told and exits with 100', (t) => {

@@ -154,10 +154,10 @@ test('templates on disk are read in this language', async (t) => {
   const scandir = tempDir(t);
   writeFiles(scandir, { 'app/templates/a.hbs': hbs({ dest: 'a' }, '{{twice (toYAML (key "app/rate"))}}') });
   const problem = async (language?: Language): Promise<string | undefined> =>
-    (await readTemplates(scandir, {}, language)).templates[0]?.problem;
+    (await readTemplates([scandir], {}, language)).templates[0]?.problem;
   assert.equal(await problem(language), undefined);
   assert.match((await problem()) ?? '', /unknown helper "twice"/);
-  const [template] = (await readTemplates(scandir, {}, language)).templates;
+  const [template] = (await readTemplates([scandir], {}, language)).templates;
   assert.equal(template?.compiled?.(SAMPLE_WORLD).text?.trim(), '"5""5"');
   assert.equal(run('{{1}}'.replace('1', 'len "a"')).text, '1');
 });

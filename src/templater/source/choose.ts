@@ -19,8 +19,8 @@ export interface Wishes {
   /** `--consul-addr`. */
   consulAddr: string | undefined;
   env: Readonly<Record<string, string | undefined>>;
-  /** What a relative `file:` path is relative to. */
-  scandir: string;
+  /** A relative `file:` path is relative to the first. */
+  scandirs: readonly string[];
 }
 
 /**
@@ -28,11 +28,14 @@ export interface Wishes {
  * beside the tree's hooks, `.supervise/kv.json` (or .yaml, .yml): the default for laptops, tests and CI.
  * @throws UserError when what names it cannot be read
  */
-export function chooseSource({ source, consulAddr, env, scandir }: Wishes): Choice {
-  if (source) return parseSource(source, scandir);
+export function chooseSource({ source, consulAddr, env, scandirs }: Wishes): Choice {
+  if (source) return parseSource(source, scandirs[0] ?? '.');
   const address = consulAddr || env['CONSUL_HTTP_ADDR'] || env['CONSUL'];
   if (address) return { kind: 'consul', address };
-  const embedded = EMBEDDED.map((name) => resolve(scandir, name)).find((path) => existsSync(path));
+  const embedded = scandirs
+    .toReversed()
+    .flatMap((scandir) => EMBEDDED.map((name) => resolve(scandir, name)))
+    .find((path) => existsSync(path));
   if (embedded) return { kind: 'file', path: embedded };
   const error = new UserError('cannot find a source of values: neither Consul nor a file is named', {
     hint: 'set CONSUL_HTTP_ADDR=127.0.0.1:8500, or SUPERVISE_SOURCE=file:PATH, or add .supervise/kv.json',
