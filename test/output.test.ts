@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, type Hash } from 'node:crypto';
-import { constants, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { execaSync } from 'execa';
@@ -318,6 +327,34 @@ test('the last words wait for a slow reader, as long as the stop may take', asyn
   });
   assert.equal(await new Promise((resolve) => child.once('close', resolve)), 0);
   assert.equal(bytes, 500_001);
+});
+
+test('the last words of run after run wait for a slow reader, to the last line', async (t) => {
+  const directory = tempDir(t);
+  const scandir = writeFiles(join(directory, 'services'), {
+    'web/run':
+      '#!/bin/sh\necho >>"$OUT/runs"; [ $(wc -l <"$OUT/runs") -le 5 ] || exec sleep 1000\nyes 123456789 | head -c 64000\n',
+    'web/restart-delay': '0 0',
+  });
+  // A pipe and no more: sockets, and programs between, would hold most of it.
+  const fifo = join(directory, 'fifo');
+  execaSync('mkfifo', [fifo]);
+  const both = openSync(fifo, constants.O_RDWR);
+  const child = spawn(NODE, [BUNDLE, scandir, '--log-prefix', '--log-level', 'error'], {
+    env: { PATH: process.env['PATH'], OUT: directory, SUPERVISE_SOCKET: join(directory, 'control') },
+    stdio: ['ignore', both, 'ignore'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const out = createReadStream(fifo, 'utf8');
+  await until('all runs', () =>
+    processes().some(({ ppid, command }) => ppid === child.pid && command === 'sleep 1000'),
+  );
+  child.kill('SIGTERM');
+  await until('the last to be gone', () => !processes().some(({ ppid }) => ppid === child.pid));
+  closeSync(both);
+  let text = '';
+  for await (const piece of out) text += piece;
+  assert.equal(text, '[web] 123456789\n'.repeat(5 * 6400));
 });
 
 test('a reader that never reads again does not hang the stop beyond its time', async (t) => {

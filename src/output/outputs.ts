@@ -11,6 +11,8 @@ import { Tail } from './tail.ts';
 
 /** A process that we do not end may write for ever; this much of it is read ahead of the next thing to do. */
 const MOST_AT_ONCE = 16 * PIPE_BYTES;
+/** What ends while nobody reads our output leaves its last words with us, up to this much of each stream. */
+const MOST_WAITING = 4 * PIPE_BYTES;
 
 const STREAMS = [
   ['stdout', 1],
@@ -103,10 +105,10 @@ export class Outputs {
     const handle = setTimeout(timer.resolve, timeout, late);
     const sinks = new Set(Object.values(this.#sinks));
     for (;;) {
-      const read = [...this.#services.values()].reduce((sum, output) => sum + output.readNow(), 0);
-      if (read === 0) for (const output of this.#services.values()) output.endLines();
+      const outputs = [...this.#services.values()];
+      const isAll = outputs.map((output) => output.ended()).every(Boolean);
       const drained = Promise.all([...sinks].map((sink) => sink.drained()));
-      if ((await Promise.race([drained, timer.promise])) === late || read === 0) break;
+      if ((await Promise.race([drained, timer.promise])) === late || isAll) break;
     }
     clearTimeout(handle);
   }
@@ -118,12 +120,18 @@ export class Outputs {
   }
 }
 
+interface CapturedPipe {
+  write: number;
+  reader: PipeReader;
+  lines: LineStream;
+}
+
 /** The output of one service: two pipes for its whole life, whose ends to write all its processes get. */
 export class ServiceOutput {
   readonly tail = new Tail();
   readonly #native: Native;
   readonly #way: (stream: StreamName) => [Sink, Format];
-  #pipes: { write: number; reader: PipeReader; lines: LineStream }[] = [];
+  #pipes: CapturedPipe[] = [];
 
   constructor(native: Native, way: (stream: StreamName) => [Sink, Format]) {
     this.#native = native;
@@ -139,29 +147,13 @@ export class ServiceOutput {
     return { stdout, stderr };
   }
 
-  /** A process of the service is gone: what it wrote goes out ahead of what is said of its end. */
-  ended(): void {
-    this.readNow();
-    this.endLines();
-  }
-
-  /** Reads what is there. Returns how many bytes that were. */
-  readNow(): number {
-    let sum = 0;
+  /**
+   * A process of the service is gone: what it wrote goes out ahead of what is said of its end.
+   * @returns whether that is all of it: nothing is left in the pipes
+   */
+  ended(): boolean {
     const buffer = Buffer.allocUnsafe(PIPE_BYTES);
-    for (const { reader, lines } of this.#pipes)
-      for (let mine = 0; mine < MOST_AT_ONCE && lines.waiting <= PIPE_BYTES; ) {
-        const read = reader.readNow(buffer);
-        if (read === 0) break;
-        mine += read;
-        sum += read;
-        lines.take(buffer.subarray(0, read));
-      }
-    return sum;
-  }
-
-  endLines(): void {
-    for (const { lines } of this.#pipes) lines.endLine();
+    return this.#pipes.map((pipe) => readAll(pipe, buffer)).every(Boolean);
   }
 
   close(): void {
@@ -173,7 +165,7 @@ export class ServiceOutput {
     this.#pipes = [];
   }
 
-  #open(name: StreamName): { write: number; reader: PipeReader; lines: LineStream } {
+  #open(name: StreamName): CapturedPipe {
     const [sink, format] = this.#way(name);
     const pipe = makePipe(this.#native);
     const lines: LineStream = new LineStream({
@@ -186,4 +178,18 @@ export class ServiceOutput {
     const reader: PipeReader = new PipeReader(pipe.read, (bytes) => lines.take(bytes));
     return { write: pipe.write, reader, lines };
   }
+}
+
+/** Reads what is there, and ends the last line. While something is left in the pipe, its end is not yet known. */
+function readAll({ reader, lines }: CapturedPipe, buffer: Buffer): boolean {
+  for (let sum = 0; sum < MOST_AT_ONCE && lines.waiting < MOST_WAITING; ) {
+    const read = reader.readNow(buffer);
+    if (read === 0) {
+      lines.endLine();
+      return true;
+    }
+    sum += read;
+    lines.take(buffer.subarray(0, read));
+  }
+  return false;
 }
