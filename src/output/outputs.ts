@@ -44,7 +44,11 @@ export class Outputs {
     this.#options = options;
     const writable = (fd: number): boolean => options.native.writable(fd) !== 0;
     const open = (name: StreamName, outlet: Outlet): Sink =>
-      new Sink(outlet, (error) => this.#log?.warn(`lost our ${name}`, { cause: causeOf(error) }));
+      new Sink(outlet, (error, forGood) =>
+        this.#log?.warn(forGood ? `lost our ${name}` : `dropped lines for our ${name}`, {
+          cause: causeOf(error),
+        }),
+      );
     const [out, err] = [openOutlet(1, writable), openOutlet(2, writable)];
     const stdout = open('stdout', out);
     // The same pipe or terminal twice: lines of one must not come into those of the other.
@@ -142,7 +146,8 @@ export class ServiceOutput {
    * @throws the system's error when there are no pipes to be had
    */
   output(): Descriptors {
-    if (this.#pipes.length === 0) this.#pipes = STREAMS.map(([name]) => this.#open(name));
+    // One that was made stays, where there is no other yet to be had: it would be lost at each try.
+    for (const [name] of STREAMS.slice(this.#pipes.length)) this.#pipes.push(this.#open(name));
     const [stdout, stderr] = this.#pipes.map(({ write }) => write);
     return { stdout, stderr };
   }

@@ -1,3 +1,4 @@
+import { errno } from '../errors.ts';
 import type { Outlet } from '../os/outlet.ts';
 
 /** Whoever writes lines to a sink. */
@@ -10,6 +11,9 @@ export interface Writer {
 
 /** A line whose end does not come keeps others from the sink no longer than this. */
 const MOST_HOLD_MS = 1000;
+/** What a file refuses with for a while: somebody makes room, and it takes more. */
+const PASSING: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT'];
+const NEWLINE = Buffer.from('\n');
 
 /**
  * One way out for many writers: who is admitted writes whole lines, at once; who is not parks, keeps what it has, and reads no
@@ -19,17 +23,24 @@ const MOST_HOLD_MS = 1000;
  */
 export class Sink {
   readonly #outlet: Outlet;
-  readonly #broken: (error: unknown) => void;
+  readonly #broken: (error: unknown, forGood: boolean) => void;
   /** Writing the rest of what did not go out at once. */
   #busy = false;
   #dead = false;
+  /** There was no room for what was written last, and that was told. */
+  #full = false;
+  /** Only the beginning of what was written last went out. */
+  #torn = false;
   #holder: Writer | undefined;
   #holdTimer: NodeJS.Timeout | undefined;
   #parked = new Set<Writer>();
   #idle: (() => void)[] = [];
 
-  /** @param broken called once when what is written can never go out; from then on it is dropped */
-  constructor(outlet: Outlet, broken: (error: unknown) => void) {
+  /**
+   * @param broken called once when what is written can never go out: from then on it is dropped; or, not for good, once
+   *   for each time that a disk is full: what is written meanwhile is dropped
+   */
+  constructor(outlet: Outlet, broken: (error: unknown, forGood: boolean) => void) {
     this.#outlet = outlet;
     this.#broken = broken;
   }
@@ -41,17 +52,23 @@ export class Sink {
   /** Takes all of it: whole lines, or a piece of the line that the writer holds open. Only when admitted. */
   write(bytes: Buffer): void {
     if (this.#dead) return;
+    const all = this.#torn ? Buffer.concat([NEWLINE, bytes]) : bytes;
     let written = 0;
     try {
-      written = this.#outlet.write(bytes);
+      written = this.#outlet.write(all);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    if (written === bytes.length) return;
+    this.#torn = false;
+    if (written === all.length) {
+      this.#full = false;
+      return;
+    }
     this.#busy = true;
-    this.#outlet.finish(Buffer.from(bytes.subarray(written)), (error) => {
+    this.#outlet.finish(Buffer.from(all.subarray(written)), (error) => {
       this.#busy = false;
+      this.#torn = error !== undefined;
       if (error) this.#fail(error);
       this.#wake();
     });
@@ -107,7 +124,10 @@ export class Sink {
 
   #fail(error: unknown): void {
     if (this.#dead) return;
-    this.#dead = true;
-    this.#broken(error);
+    const forGood = !PASSING.includes(errno(error));
+    const isNews = forGood || !this.#full;
+    if (forGood) this.#dead = true;
+    else this.#full = true;
+    if (isNews) this.#broken(error, forGood);
   }
 }

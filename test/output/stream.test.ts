@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { loadNative } from '../../src/os/native.ts';
 import type { Outlet } from '../../src/os/outlet.ts';
 import { type Format, json, plain, prefixed } from '../../src/output/format.ts';
+import { ServiceOutput } from '../../src/output/outputs.ts';
 import { Sink } from '../../src/output/sink.ts';
 import { LineStream, MOST_LINE } from '../../src/output/stream.ts';
 import { TAIL_BYTES, Tail } from '../../src/output/tail.ts';
@@ -39,6 +43,13 @@ class Door implements Outlet {
     const taken = this.write(rest.bytes);
     this.#rest = taken < rest.bytes.length ? { ...rest, bytes: rest.bytes.subarray(taken) } : undefined;
     if (!this.#rest) rest.done(undefined);
+  }
+
+  /** The rest will never go out. */
+  fail(error: Error): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    rest?.done(error);
   }
 
   get text(): string {
@@ -155,6 +166,25 @@ describe('a stream', () => {
     assert.equal(a.take(bytes('two\n')), true);
     assert.deepEqual(lost, [door.error]);
     assert.equal(a.tail.bytes().toString(), 'one\ntwo\n');
+  });
+
+  test('loses lines only as long as the disk is full, each time told once, and mixes none', () => {
+    const full = Object.assign(new Error(), { code: 'ENOSPC' });
+    const { door, lost, stream } = rig(new Door(4));
+    const web = stream('web');
+    web.take(bytes('one\ntwo\n'));
+    door.fail(full);
+    door.error = full;
+    web.take(bytes('three\n'));
+    door.error = undefined;
+    door.open();
+    web.take(bytes('four\n'));
+    web.take(bytes('five\n'));
+    assert.equal(door.text, '[web\n[web] four\n[web] five\n');
+    assert.deepEqual(lost, [full]);
+    door.error = full;
+    web.take(bytes('six\n'));
+    assert.deepEqual(lost, [full, full]);
   });
 
   for (const format of ['plain', 'prefixed', 'json'] as const)
@@ -323,4 +353,19 @@ describe('the tail', () => {
     tail.add('stdout', bytes('after\n'));
     assert.deepEqual(got, ['one\n']);
   });
+});
+
+test('pipes of which only one is to be had are no more at each try', () => {
+  const found = loadNative([join(import.meta.dirname, '../../src/os/native/prebuilt')]);
+  assert.ok('native' in found);
+  let asked = 0;
+  const native = {
+    ...found.native,
+    pipe: () => (++asked === 2 ? -constants.errno.EMFILE : found.native.pipe()),
+  };
+  const output = new ServiceOutput(native, () => [rig().sink, plain]);
+  assert.throws(() => output.output(), /EMFILE/);
+  output.output();
+  assert.equal(asked, 3);
+  output.close();
 });
