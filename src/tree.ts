@@ -181,9 +181,10 @@ export class Tree {
 
   /**
    * Reads the scandir again: adds what is new, stops what is gone, takes over changed settings.
+   * @param idle how to say that nothing came of it
    * @throws UserError when it cannot be read or ordered: nothing changes then
    */
-  rescan(): Rescanned {
+  rescan(idle: 'info' | 'debug' = 'info'): Rescanned {
     const { scandirs, hooks } = this.#options;
     const result: Rescanned = { added: [], removed: [], changed: [], files: {} };
     if (scandirs.length === 0 || this.stopping) return result;
@@ -235,7 +236,7 @@ export class Tree {
     this.gate.rescan();
     for (const member of this.members.values()) if (member.asked) this.#advance(member.runner.name);
     const { added, removed, changed } = result;
-    this.#log.info('rescanned', {
+    this.#log[[added, removed, changed].some(({ length }) => length > 0) ? 'info' : idle]('rescanned', {
       added: added.join(', ') || undefined,
       removed: removed.join(', ') || undefined,
       changed: changed.join(', ') || undefined,

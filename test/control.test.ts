@@ -1,7 +1,7 @@
 /** SPEC §9 and the control verbs of §1. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -223,6 +223,27 @@ test('a rescan that cannot be ordered changes nothing', async (t) => {
   assert.equal(code, 100);
   assert.match(stderr, /cannot order services: "two" depends on "nobody", which is no service/);
   assert.equal(tree.eventsOf('started').length, 1);
+});
+
+test('--watch: a service that always writes beside its run hides no edit, and is no news', async (t) => {
+  const busy = '#!/bin/sh\nwhile :; do echo x >>app.log; sleep 0.05; done\n';
+  const tree = startTree(t, { 'app/run': busy }, { args: ['--watch', '--log-level', 'debug'] });
+  await tree.event('watching');
+  await tree.event('rescanned');
+  writeFiles(tree.scandir, { 'new/run': SLEEPER });
+  await tree.event('started', 'new');
+  assert.deepEqual(
+    tree.eventsOf('rescanned').flatMap(({ level, added }) => (level === 'info' ? [added] : [])),
+    ['new'],
+  );
+});
+
+test('--watch has its threads before anything is started: where none is to be had later, it would end us', async (t) => {
+  const counting = '#!/bin/sh\nls /proc/$PPID/task >"$OUT/threads"\nexec sleep 1000\n';
+  const tree = startTree(t, { 'app/run': counting }, { args: ['--watch', '--log-level', 'debug'] });
+  await tree.event('watching');
+  await until('the count', () => tree.lines('threads').length > 0);
+  assert.deepEqual(readdirSync(`/proc/${tree.pid}/task`), tree.lines('threads'));
 });
 
 test('--watch: an edit takes effect as soon as it is on disk', async (t) => {

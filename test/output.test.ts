@@ -421,10 +421,15 @@ test('the crash hook gets none where nothing is captured, or no file can be made
     'web/restart': 'never',
     '.supervise/crash': '#!/bin/sh\necho "${SUPERVISE_LOG_TAIL-none}" >"$OUT/tail"\n',
   };
-  for (const options of [{}, { args: ['--capture'], env: { SUPERVISE_RUNTIME_DIR: '/proc/nowhere' } }]) {
+  const nowhere = ['/proc/nowhere', '/dev/null/nowhere'].map((directory) => ({
+    args: ['--capture'],
+    env: { SUPERVISE_RUNTIME_DIR: directory },
+  }));
+  for (const options of [{}, ...nowhere]) {
     const tree = startTree(t, files, options);
     await until('the hook', () => tree.file('tail'));
     assert.equal(tree.file('tail'), 'none\n');
+    assert.deepEqual(tree.eventsOf('survived a mistake'), []);
   }
 });
 

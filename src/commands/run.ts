@@ -178,11 +178,16 @@ export async function run(
   // Signal listeners and children that are gone keep no event loop alive; a tree whose services are all down goes on.
   const alive = setInterval(() => {}, 0x7fff_ffff);
   try {
+    const isWatched = scandir !== undefined && (options.watch ?? isatty(1));
+    if (isWatched) await prepareWatch();
     // A signal may have come while the socket was made.
     if (!shutdown.isRunning) tree.start();
     await log.ready();
     oom = await watchMemory();
-    if (options.watch ?? isatty(1)) for (const path of scandirs) await watch(path, log, rescan);
+    if (isWatched) {
+      const look = coalesce(() => rescanTree(tree, log, 'debug'));
+      for (const path of scandirs) await watch(path, log, look);
+    }
     return await ended.promise;
   } finally {
     clearInterval(alive);
@@ -324,9 +329,10 @@ function coalesce(work: () => void): () => void {
   };
 }
 
-function rescanTree(tree: Tree, log: RootLog): void {
+/** @param idle how to say that nothing came of it */
+function rescanTree(tree: Tree, log: RootLog, idle: 'info' | 'debug' = 'info'): void {
   try {
-    tree.rescan();
+    tree.rescan(idle);
   } catch (error) {
     const { message, hint } = error as UserError;
     log.error(message, hint ? { hint } : {});
@@ -366,6 +372,11 @@ async function openControl(
 async function watchMemory(): Promise<OomWatch> {
   const { OomWatch } = await import('../os/oom.ts');
   return new OomWatch();
+}
+
+async function prepareWatch(): Promise<void> {
+  const { prepareWatch } = await import('../os/watch.ts');
+  await prepareWatch();
 }
 
 async function watch(scandir: string, log: RootLog, rescan: () => void): Promise<void> {

@@ -57,7 +57,7 @@ export function runtimeFile(
     const path = join(directory, `${name}-${process.pid}-${++files}`);
     let made = false;
     const remove = (): void => {
-      rmSync(path, { force: true });
+      removeFile(path);
       if (made) removeDir(directory);
     };
     try {
@@ -81,6 +81,14 @@ function makeDirs(path: string): void {
     if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
     makeDirs(dirname(path));
     mkdirSync(path, 0o700);
+  }
+}
+
+function removeFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Not there after all, or not ours to remove any more.
   }
 }
 
