@@ -20,6 +20,7 @@ import { isOurs } from './os/account.ts';
 import { Alarm, now } from './os/clock.ts';
 import { execAsArgs } from './os/exec.ts';
 import { killGroup, ours, type SpawnEvents, type SpawnSpec, send, startProcess } from './os/spawn.ts';
+import { inTurn } from './os/turns.ts';
 import { Probes } from './probes.ts';
 
 /** What a service tells the tree. None of these may throw. */
@@ -215,10 +216,10 @@ export class ServiceRunner {
     this.log.debug('did', { effect: effect.do });
     switch (effect.do) {
       case 'run':
-        this.#run();
+        inTurn(() => this.#run());
         break;
       case 'finish':
-        this.#finish(effect.death);
+        inTurn(() => this.#finish(effect.death));
         break;
       case 'term':
         (this.#options.hangUp?.() ?? (() => send(effect.pid, this.config.downSignal)))();

@@ -118,6 +118,20 @@ test('a run that cannot be executed, with no delay between tries, leaves room fo
   assert.equal((await tree.ended).code, 0);
 });
 
+test('many that are started again as soon as they end leave room for the socket and TERM', async (t) => {
+  const files: Record<string, string> = { '.supervise/crash': '#!/bin/sh\n' };
+  for (let i = 0; i < 120; i++) {
+    files[`app${i}/run`] = '#!/bin/sh\nexit 1\n';
+    files[`app${i}/restart-delay`] = '0 0';
+  }
+  const tree = startTree(t, files);
+  await tree.event('died', 'app119', 3);
+  assert.match(tree.control('status', 'app0').stdout, /^app0/);
+  tree.signal('SIGTERM');
+  assert.notEqual((await tree.ended).signal, 'SIGKILL');
+  assert.ok(Number(tree.eventsOf('stopped the tree')[0]?.['tookMs']) < 9000);
+});
+
 test('a SIGTERM hook that fails, or cannot be run, does not make the tree deaf', async (t) => {
   const failing = startTree(t, { 'a/run': SLEEPER, '.supervise/SIGTERM': '#!/bin/sh\nexit 1\n' });
   await failing.event('started', 'a');
