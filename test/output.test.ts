@@ -11,6 +11,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -355,6 +356,32 @@ test('the last words of run after run wait for a slow reader, to the last line',
   let text = '';
   for await (const piece of out) text += piece;
   assert.equal(text, '[web] 123456789\n'.repeat(5 * 6400));
+});
+
+test('the last words of our own log wait for a slow reader', async (t) => {
+  const directory = tempDir(t);
+  const fifo = join(directory, 'fifo');
+  execaSync('mkfifo', [fifo]);
+  const full = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  const err = openSync(fifo, constants.O_WRONLY);
+  writeSync(full, Buffer.alloc(65_536, ' '));
+  const env = { PATH: process.env['PATH'], OUT: directory, SUPERVISE_LOG_FORMAT: 'json' };
+  const child = spawn(NODE, [BUNDLE, '--', 'sh', '-c', 'echo >"$OUT/ended"'], {
+    env,
+    cwd: directory,
+    stdio: ['ignore', 'ignore', err],
+  });
+  closeSync(err);
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  await until('the command to have ended', () => existsSync(join(directory, 'ended')));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const reader = createReadStream(fifo, 'utf8');
+  let text = '';
+  reader.on('data', (piece) => (text += String(piece)));
+  assert.equal(await ended, 0);
+  closeSync(full);
+  await new Promise<void>((resolve) => reader.once('close', () => resolve()));
+  assert.match(text, /"msg":"stopped the tree"}\n$/);
 });
 
 test('a reader that never reads again does not hang the stop beyond its time', async (t) => {

@@ -29,6 +29,8 @@ const SMALL_HEAP = ['--max-semi-space-size=1'];
 
 /** However late it is, what was written last gets this long to go out. */
 const LAST_WORDS_MS = 100;
+/** The most that the end of our own log waits for a reader, where the services' output is none of our business. */
+const OWN_WORDS_MS = 1000;
 
 /** What main.ts found before it knew what to run. */
 export interface Surroundings {
@@ -195,8 +197,10 @@ export async function run(
     // What was said before a refusal must be seen too.
     await log.ready();
     control?.close();
-    sink.flush();
-    await outputs?.flush(Math.max(LAST_WORDS_MS, shutdown.left));
+    const left = Math.max(LAST_WORDS_MS, shutdown.left);
+    // A slow reader is waited for as it is on the way; where nobody reads, our own words are not worth the whole budget.
+    if (outputs) await Promise.all([sink.drain(left), outputs.flush(left)]);
+    else await sink.drain(Math.min(left, OWN_WORDS_MS));
   }
 }
 

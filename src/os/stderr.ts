@@ -1,10 +1,13 @@
 import { writeSync } from 'node:fs';
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
+import { now } from './clock.ts';
 
 /** Enough for some ten thousand lines; beyond it the oldest go, and their number is told. */
 const MOST_HELD = 4 * 1024 * 1024;
 /** A pipe that polls as writable takes this much at once without blocking (POSIX PIPE_BUF on Linux). */
 const ATOMIC = 4096;
 const RETRY_MS = 250;
+const LOOK_MS = 5;
 
 /** Where our log's lines go. */
 export interface LineOutlet {
@@ -77,7 +80,13 @@ export function lineSink(outlet: LineOutlet): LogSink {
     if (!timer && !waiting) flush();
   };
 
-  return { write, flush };
+  /** By looking: it is for the very end, and a short while. */
+  const drain = async (timeout: number): Promise<void> => {
+    const end = now() + timeout;
+    for (flush(); held[0] && now() < end; flush()) await setTimeoutAsync(LOOK_MS);
+  };
+
+  return { write, flush, drain };
 }
 
 /**
@@ -95,6 +104,11 @@ export function descriptor(fd: number, writable: ((fd: number) => boolean) | und
 export interface LogSink {
   /** Takes one whole line, newline included. */
   write(line: string): void;
-  /** One more try at what is held, ahead of the exit. */
+  /** One more try at what is held. */
   flush(): void;
+  /**
+   * Writes what is held, ahead of the exit, as far as somebody reads it in time.
+   * @param timeout ms
+   */
+  drain(timeout: number): Promise<void>;
 }
