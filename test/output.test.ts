@@ -194,17 +194,11 @@ test('what a service wrote stands ahead of the words of its end', async (t) => {
   assert.ok(last !== undefined && died !== undefined && last >= 0 && last < died, tree.transcript);
 });
 
-test('finish, the main command and the templater are captured as services are', async (t) => {
-  const files = {
-    'web/run': SLEEPER,
-    'web/finish': '#!/bin/sh\necho finish\n',
-    'web/templates/a.hbs': '{{!--\ndest: ${OUT}/a\n--}}\n{{key "a"}}\n',
-    '.supervise/kv.json': '{"kv":{"a":1}}',
-  };
+test('finish and the main command are captured as services are', async (t) => {
+  const files = { 'web/run': SLEEPER, 'web/finish': '#!/bin/sh\necho finish\n' };
   const args = ['--log-prefix', '--', 'sh', '-c', 'echo main'];
-  const { stdout, noise } = await runTree(t, files, { args });
+  const { stdout } = await runTree(t, files, { args });
   assert.equal(stdout, '[(command)] main\n[web] finish\n');
-  assert.match(noise, /^(\[templater\] \{.*\n)+$/);
 });
 
 describe('a service opens /dev/stdout and /dev/stderr itself', () => {
