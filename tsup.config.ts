@@ -27,6 +27,8 @@ export default defineConfig({
   silent: true,
   dts: false,
   external: ['source-map'],
+  // node:sea has no name without it.
+  removeNodeProtocol: false,
   publicDir: 'src/os/native/prebuilt',
   define: { SAMPLE: JSON.stringify(sample('services.d')) },
 });

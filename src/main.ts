@@ -1,30 +1,30 @@
 #!/usr/bin/env node
 // First of all, ahead of what takes time to load.
 import './os/early.ts';
-import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseCommandLine } from './cli.ts';
 import { describe, EXIT, UserError } from './errors.ts';
 import { takeEarlySignals } from './os/early.ts';
 import { EXEC_VERBS, execLater } from './os/exec.ts';
 import { loadNative } from './os/native.ts';
+import { thisProgram } from './os/program.ts';
 import { print } from './os/stdout.ts';
 
 /** Everything begins and ends here: arguments in, exit code out. */
 async function main(argv: string[]): Promise<number> {
   if (Object.values<string | undefined>(EXEC_VERBS).includes(argv[0]))
-    return execLater(argv, findNative().native);
+    return execLater(argv, (await findNative()).native);
   const invocation = parseCommandLine(argv, process.env);
   // These take them over when they listen themselves.
   if (!['run', 'template', 'install'].includes(invocation.command)) takeEarlySignals();
   switch (invocation.command) {
     case 'run': {
       const { run } = await import('./commands/run.ts');
-      return run(invocation, { ...findNative(), node: [process.execPath, ...process.execArgv], self });
+      return run(invocation, { ...(await findNative()), program });
     }
     case 'template': {
       const { template } = await import('./commands/template.ts');
-      return template(invocation.rest, undefined, findNative().native);
+      return template(invocation.rest, undefined, (await findNative()).native);
     }
     case 'lint': {
       const { lintVerb } = await import('./commands/lint.ts');
@@ -71,15 +71,19 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-const self = realpathSync(process.argv[1] ?? process.execPath);
+const program = thisProgram();
 
-/** The addon lies beside the bundle; in the sources, where its build puts it. */
-function findNative() {
-  const here = dirname(self);
-  const found = loadNative([here, join(here, 'os/native/prebuilt')]);
-  return 'native' in found
-    ? { native: found.native, cause: undefined }
-    : { native: undefined, cause: found.cause };
+/** The addon lies beside the bundle; in the sources, where its build puts it; the executable has one inside, too. */
+async function findNative() {
+  const here = dirname(program.file);
+  const beside = loadNative(program.isExecutable ? [here] : [here, join(here, 'os/native/prebuilt')]);
+  if ('native' in beside) return { native: beside.native, cause: undefined };
+  if (!program.isExecutable) return { native: undefined, cause: beside.cause };
+  const { loadNativeAsset } = await import('./os/native-asset.ts');
+  const inside = loadNativeAsset(process.env);
+  return 'native' in inside
+    ? { native: inside.native, cause: undefined }
+    : { native: undefined, cause: `${beside.cause}; ${inside.cause}` };
 }
 
 main(process.argv.slice(2)).then(

@@ -13,6 +13,7 @@ import { EXEC_VERBS } from '../os/exec.ts';
 import type { Native } from '../os/native.ts';
 import type { OomWatch } from '../os/oom.ts';
 import type { Package } from '../os/package.ts';
+import type { Program } from '../os/program.ts';
 import { Reaper } from '../os/reaper.ts';
 import { onSignals } from '../os/signals.ts';
 import { descriptor, lineSink } from '../os/stderr.ts';
@@ -37,10 +38,7 @@ export interface Surroundings {
   native: Native | undefined;
   /** Why there is no addon. */
   cause: string | undefined;
-  /** Node, and the options that it was started with. */
-  node: readonly [string, ...string[]];
-  /** This program's own file. */
-  self: string;
+  program: Program;
 }
 
 /**
@@ -50,7 +48,7 @@ export interface Surroundings {
  */
 export async function run(
   { words, main, options }: Invocation,
-  { native, cause, node, self }: Surroundings,
+  { native, cause, program }: Surroundings,
 ): Promise<number> {
   // What we leave to collect is short-lived: a request, a line of the log. A nursery that grows with it would be all that
   // a day of HEALTHCHECKs leaves behind, some 60 MB.
@@ -72,8 +70,7 @@ export async function run(
       cause,
       hint: 'they inherit ours: no prefixes, no logs; ship the addon beside the bundle',
     });
-  const program = [...node, self] as const;
-  const prepared = await preparePackage(program, options, log);
+  const prepared = await preparePackage(program.command(), options, log);
   if (typeof prepared === 'number') {
     await log.ready();
     sink.flush();
@@ -95,12 +92,10 @@ export async function run(
     command: main,
     disabled: new Set(options.disable),
     enabled: new Set(options.enable),
-    program,
-    launcher: terminal === undefined ? undefined : [...node, self, EXEC_VERBS.foreground],
+    program: program.command(),
+    launcher: terminal === undefined ? undefined : [...program.command(), EXEC_VERBS.foreground],
     templater: [
-      ...node,
-      ...SMALL_HEAP,
-      self,
+      ...program.command(SMALL_HEAP),
       'template',
       ...scandirs.flatMap((path) => ['--services', path]),
       // What it writes to may be a pipe of ours, which says nothing of what ours leads to.
@@ -120,7 +115,7 @@ export async function run(
   if (!native)
     log.warn('orphans will not be reaped', {
       cause,
-      hint: `docker run --init, or ship reaper-${process.arch}.node beside the bundle`,
+      hint: `docker run --init, or ship reaper-${process.arch}.node beside the ${program.isExecutable ? 'executable' : 'bundle'}`,
     });
   const shutdown = new Shutdown({
     tree,
