@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'tsup';
+import { packed } from './src/build/packed.ts';
 import type { SampleFile } from './src/commands/init.ts';
 
 /** The sample tree, which `supervise init` writes: what the README runs is what a new user gets. */
@@ -14,6 +15,9 @@ function sample(directory: string): SampleFile[] {
       executable: (statSync(join(directory, path)).mode & 0o100) !== 0,
     }));
 }
+
+/** Verbs that neither run a tree nor ask one. */
+const PACKED = ['template', 'lint', 'init', 'help', 'completion'].map((verb) => `./commands/${verb}.ts`);
 
 export default defineConfig({
   entry: { supervise: 'src/main.ts' },
@@ -31,4 +35,5 @@ export default defineConfig({
   removeNodeProtocol: false,
   publicDir: 'src/os/native/prebuilt',
   define: { SAMPLE: JSON.stringify(sample('services.d')) },
+  esbuildPlugins: [packed({ importer: 'src/main.ts', imports: PACKED }, () => {})],
 });

@@ -25,6 +25,11 @@ export class UserError extends Error {
   /** The exit code when this error ends the program. */
   readonly exitCode: number;
 
+  /** By name: the packed verbs (build/packed.ts) have a copy of this class, and theirs are ours. */
+  static override [Symbol.hasInstance](error: unknown): error is UserError {
+    return error instanceof Error && error.name === 'UserError';
+  }
+
   constructor(message: string, options: { hint?: string; exitCode?: number; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'UserError';
