@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'tsup';
 import { packed } from './src/build/packed.ts';
+import { thirdPartyFiles } from './src/build/third-party.ts';
 import type { SampleFile } from './src/commands/init.ts';
 
 /** The sample tree, which `supervise init` writes: what the README runs is what a new user gets. */
@@ -19,6 +20,12 @@ function sample(directory: string): SampleFile[] {
 /** Verbs that neither run a tree nor ask one. */
 const PACKED = ['template', 'lint', 'init', 'help', 'completion'].map((verb) => `./commands/${verb}.ts`);
 
+/** Handlebars looks for it, and does without it. */
+const EXTERNAL = ['source-map'];
+
+/** What the packed part is made of; known once that is built. */
+const packedInputs: string[] = [];
+
 export default defineConfig({
   entry: { supervise: 'src/main.ts' },
   format: ['cjs'],
@@ -30,10 +37,15 @@ export default defineConfig({
   minify: true,
   silent: true,
   dts: false,
-  external: ['source-map'],
+  external: EXTERNAL,
   // node:sea has no name without it.
   removeNodeProtocol: false,
   publicDir: 'src/os/native/prebuilt',
   define: { SAMPLE: JSON.stringify(sample('services.d')) },
-  esbuildPlugins: [packed({ importer: 'src/main.ts', imports: PACKED }, () => {})],
+  esbuildPlugins: [
+    packed({ importer: 'src/main.ts', imports: PACKED, external: EXTERNAL }, (inputs) =>
+      packedInputs.push(...Object.keys(inputs)),
+    ),
+    thirdPartyFiles(() => packedInputs),
+  ],
 });

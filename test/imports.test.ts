@@ -168,6 +168,18 @@ describe('who imports whom', () => {
     );
   });
 
+  test('what builds is no part of what is built', () => {
+    const others = [...IMPORTS.keys()].filter((file) => !file.startsWith('build/'));
+    assert.deepEqual(
+      strangers(others, (target) => !target.startsWith('build/')),
+      [],
+    );
+    assert.deepEqual(
+      strangers(within('build'), (target) => target.startsWith('build/') || !target.endsWith('.ts')),
+      [],
+    );
+  });
+
   test('one service does not know the tree', () => {
     const above = ['tree.ts', 'shutdown.ts', 'hooks.ts', 'gate.ts'];
     assert.deepEqual(

@@ -8,6 +8,8 @@ export interface Packing {
   importer: string;
   /** The imports, as they are written there. */
   imports: readonly string[];
+  /** Packages that stay outside. */
+  external: readonly string[];
 }
 
 /**
@@ -20,7 +22,7 @@ export interface Packing {
  * @param onInputs is told what the packed part is made of
  */
 export function packed(
-  { importer, imports }: Packing,
+  { importer, imports, external }: Packing,
   onInputs: (inputs: Metafile['inputs']) => void,
 ): Plugin {
   const from = resolve(importer);
@@ -33,6 +35,7 @@ export function packed(
       onLoad({ filter: /.*/, namespace: 'packed' }, async () => {
         const { outputFiles, metafile } = await esbuild.build({
           ...sameAs(initialOptions),
+          external: [...external],
           stdin: {
             contents: imports.map((path) => `export * from ${JSON.stringify(path)};`).join('\n'),
             resolveDir: dirname(from),
@@ -49,14 +52,13 @@ export function packed(
   };
 }
 
-function sameAs({ platform, target, format, minify, external, define }: BuildOptions): BuildOptions {
+function sameAs({ platform, target, format, minify, define }: BuildOptions): BuildOptions {
   return {
     bundle: true,
     ...(platform && { platform }),
     ...(target && { target }),
     ...(format && { format }),
     ...(minify !== undefined && { minify }),
-    ...(external && { external }),
     ...(define && { define }),
   };
 }
