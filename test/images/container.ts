@@ -55,6 +55,8 @@ export interface Hardening {
   /** `--tty` */
   tty?: boolean;
   env?: Record<string, string>;
+  /** `--network host` */
+  hostNetwork?: boolean;
 }
 
 /** busybox and its applets, Node or the executable with their libraries, the addon, and these files. */
@@ -213,7 +215,11 @@ function configOf(args: readonly string[], hardening: Hardening): object {
       ),
     ],
     linux: {
-      namespaces: ['pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
+      namespaces: ['pid', 'ipc', 'uts', 'mount', ...(hardening.hostNetwork ? [] : ['network'])].map(
+        (type) => ({
+          type,
+        }),
+      ),
       maskedPaths: ['/proc/kcore', '/proc/keys', '/proc/timer_list'],
       readonlyPaths: ['/proc/sys', '/proc/irq', '/proc/bus'],
     },
