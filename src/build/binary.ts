@@ -11,14 +11,16 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { addNote } from './elf-note.ts';
 
@@ -69,6 +71,7 @@ function build(node: string, output: string): void {
   writeFileSync(fresh, executable);
   chmodSync(fresh, 0o755);
   renameSync(fresh, output);
+  tellOfNode(node);
   const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const sizes = [`node ${size(readFileSync(node).length)}`, `without symbols ${size(stripped.length)}`];
   console.log(`${relative(process.cwd(), output)}: ${size(executable.length)} (${sizes.join(', ')})`);
@@ -83,6 +86,17 @@ function strip(node: string): Buffer {
   if (error) console.error('no strip (binutils): the symbols stay in');
   else if (status !== 0) throw new Error('strip failed');
   return readFileSync(copy);
+}
+
+/** The bill of materials of the bundle and Node, and Node's licence, which must go along. */
+function tellOfNode(node: string): void {
+  const bill = JSON.parse(readFileSync(join(DIST, 'supervise.cdx.json'), 'utf8')) as { components: object[] };
+  const version = run(node, ['-p', 'process.versions.node']).trim();
+  bill.components.push({ type: 'platform', name: 'node', version, purl: `pkg:generic/node@${version}` });
+  writeFileSync(join(DIST, 'supervise-executable.cdx.json'), `${JSON.stringify(bill, undefined, 2)}\n`);
+  const licence = join(dirname(realpathSync(node)), '../LICENSE');
+  if (existsSync(licence)) copyFileSync(licence, join(DIST, 'NODE-LICENSE'));
+  else console.error(`no ${licence}: Node's licence must go along with the executable`);
 }
 
 /** Node looks for a blob only where this says so. */

@@ -1,11 +1,14 @@
 /** Hardened runs of the single executable, and where it finds its addon. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { COMMAND, Container, makeRoot } from './container.ts';
 import { testHardened } from './hardened.ts';
 
 testHardened('executable');
 
+const DIST = join(import.meta.dirname, '../../dist');
 const root = makeRoot({ after }, 'executable', {
   'etc/services.d/app/run': '#!/bin/sh\n(sleep 0.01 &)\nexec sleep 1000\n',
 });
@@ -47,6 +50,16 @@ test('where none does: one warning with every place that was tried, a zombie as 
   );
   container.kill('TERM');
   assert.equal(await container.ended, 0);
+});
+
+test('it is told that Node is in it, too', () => {
+  const read = (name: string): string => readFileSync(join(DIST, name), 'utf8');
+  const { components } = JSON.parse(read('supervise-executable.cdx.json')) as { components: object[] };
+  const bundle = JSON.parse(read('supervise.cdx.json')) as { components: object[] };
+  const { node } = process.versions;
+  const own = { type: 'platform', name: 'node', version: node, purl: `pkg:generic/node@${node}` };
+  assert.deepEqual(components, [...bundle.components, own]);
+  assert.match(read('NODE-LICENSE'), /^Node\.js is licensed/);
 });
 
 test('what NODE_OPTIONS says is for the services', async (t) => {
