@@ -18,7 +18,9 @@ function sample(directory: string): SampleFile[] {
 }
 
 /** Verbs that neither run a tree nor ask one. */
-const PACKED = ['template', 'lint', 'init', 'help', 'completion'].map((verb) => `./commands/${verb}.ts`);
+const PACKED = ['template', 'lint', 'init', 'install', 'help', 'completion'].map(
+  (verb) => `./commands/${verb}.ts`,
+);
 
 /** Handlebars looks for it, and does without it. */
 const EXTERNAL = ['source-map'];

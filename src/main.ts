@@ -36,7 +36,7 @@ async function main(argv: string[]): Promise<number> {
     }
     case 'install': {
       const { install } = await import('./commands/install.ts');
-      return install(invocation.rest, print, findNative().native);
+      return install(invocation.rest, print, (await findNative()).native);
     }
     case 'help': {
       const { help } = await import('./commands/help.ts');
