@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
@@ -47,6 +47,7 @@ export function thirdPartyFiles(packedInputs: () => Iterable<string>): Plugin {
       initialOptions.metafile = true;
       onEnd(({ metafile }) => {
         const parties = thirdParties([...Object.keys(metafile?.inputs ?? {}), ...packedInputs()], '.');
+        mkdirSync('dist', { recursive: true });
         writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices(parties));
         writeFileSync('dist/supervise.cdx.json', `${JSON.stringify(bill(parties), undefined, 2)}\n`);
       });
