@@ -18,7 +18,7 @@ import { causeOf, describe, EXIT } from './errors.ts';
 import type { Log } from './log.ts';
 import { isOurs } from './os/account.ts';
 import { Alarm, now } from './os/clock.ts';
-import { execAsArgs } from './os/exec.ts';
+import { execAsArgs, type OwnEnvironment, withOwn, withOwnVeiled } from './os/exec.ts';
 import { killGroup, ours, type SpawnEvents, type SpawnSpec, send, startProcess } from './os/spawn.ts';
 import { inTurn } from './os/turns.ts';
 import { Probes } from './probes.ts';
@@ -331,7 +331,7 @@ export class ServiceRunner {
       {
         argv: launch ? [...this.#options.program, ...execAsArgs(other, pipes), ...argv] : argv,
         cwd: path,
-        env: this.#environment(),
+        env: launch ? withOwnVeiled(this.#environment) : withOwn(this.#environment),
         user: other && !launch ? { uid: other.uid, gid: other.gid } : undefined,
         stdin,
         ...output,
@@ -342,23 +342,16 @@ export class ServiceRunner {
     );
   }
 
-  /** Ours, with the user's own places, and what `env/` says above all. */
-  #environment(): NodeJS.ProcessEnv {
+  /** The user's own places, and what `env/` says above all. */
+  get #environment(): OwnEnvironment {
     const { account, env } = this.config;
     const { link } = this.#options;
     const { name, home } = account ?? {};
-    const own: Record<string, string | null> = {
+    return {
       ...(name === undefined ? {} : { USER: name, LOGNAME: name }),
       ...(home ? { HOME: home } : {}),
       ...env,
       ...(link ? { [link.env]: String(link.fd) } : {}),
     };
-    if (Object.keys(own).length === 0) return process.env;
-    const all: NodeJS.ProcessEnv = { ...process.env };
-    for (const [variable, value] of Object.entries(own)) {
-      if (value === null) delete all[variable];
-      else all[variable] = value;
-    }
-    return all;
   }
 }

@@ -258,19 +258,25 @@ describe('user', () => {
     const tree = startTree(
       t,
       {
-        'app/run': `#!/bin/sh\n${SHOW}\necho >&5\nexec sleep 1000\n`,
+        'app/run': `#!/bin/sh\n${SHOW}\necho "$NODE_OPTIONS [\${GONE-unset}]" >>"$OUT/env"\necho >&5\nexec sleep 1000\n`,
         'app/user': 'app',
         'app/notification-fd': '5',
+        // The user's to write, perhaps: nothing that we run with our own rights may load it.
+        'app/env/NODE_OPTIONS': `--require ${writeFiles(out, { 'preload.cjs': `require('fs').writeFileSync(${JSON.stringify(join(out, 'loaded'))}, '')` })}/preload.cjs`,
+        'app/env/GONE': '',
       },
       {
-        env: { OUT: out },
+        env: { OUT: out, GONE: 'here' },
         prefix: ['unshare', '-m', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, 'sh'],
       },
     );
     chmodSync(tree.directory, 0o711);
     await tree.event('ready', 'app');
     assert.equal(readFileSync(join(out, 'who'), 'utf8'), './run 4001:4002 4002,4003,4004 /srv/app app app\n');
+    assert.equal(readFileSync(join(out, 'env'), 'utf8'), `--require ${out}/preload.cjs [unset]\n`);
+    assert.ok(!existsSync(join(out, 'loaded')));
     const pid = tree.servicePid('app');
     assert.equal(processes().find((each) => each.pid === pid)?.command, 'sleep 1000');
+    assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'latin1'), /SUPERVISE_EXEC_/);
   });
 });

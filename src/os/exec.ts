@@ -12,6 +12,45 @@ export function execAsArgs({ uid, gid, groups }: Account, fds: readonly number[]
   return [EXEC_VERBS.as, [uid, gid, ...groups].join(','), fds.join(',')];
 }
 
+/** What a service has beside our environment; null takes a variable away. */
+export type OwnEnvironment = Readonly<Record<string, string | null>>;
+
+/** Ours, with it. */
+export function withOwn(own: OwnEnvironment, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  if (Object.keys(own).length === 0) return env;
+  const all = { ...env };
+  for (const [variable, value] of Object.entries(own)) {
+    if (value === null) delete all[variable];
+    else all[variable] = value;
+  }
+  return all;
+}
+
+/** In front of a variable's name. Its value has a "=" in front; none takes the variable away. */
+const VEIL = 'SUPERVISE_EXEC_';
+
+/**
+ * The same for the command behind `execAsArgs`, under names that mean nothing until it is executed: what stands in front of it
+ * still has our rights, and LD_PRELOAD or NODE_OPTIONS may name files that are the user's to write.
+ */
+export function withOwnVeiled(own: OwnEnvironment): NodeJS.ProcessEnv {
+  const veiled = Object.entries(own).map(([name, value]) => [
+    `${VEIL}${name}`,
+    value === null ? '' : `=${value}`,
+  ]);
+  return { ...process.env, ...Object.fromEntries(veiled) };
+}
+
+function unveiled(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own: Record<string, string | null> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(VEIL)) continue;
+    own[name] = null;
+    own[name.slice(VEIL.length)] = value ? value.slice(1) : null;
+  }
+  return withOwn(own, env);
+}
+
 /**
  * What must happen in the child, between fork and exec, and what nobody but the child can do: Node has no hook there. So the
  * child is first this process, which then puts the command in its own place, so that the pid is the command's.
@@ -30,7 +69,7 @@ export function execLater(argv: readonly string[], native: Native | undefined): 
       native?.ownGroup();
       native?.foreground(0, process.pid);
     }
-    return execute(command);
+    return execute(command, verb === EXEC_VERBS.as ? unveiled(process.env) : process.env);
   } catch (error) {
     process.stderr.write(`supervise: cannot execute ${command[0]}: ${causeOf(error)}\n`);
     return EXIT.system;
@@ -45,13 +84,13 @@ function becomeAccount(ids: string): void {
   process.setuid?.(uid);
 }
 
-function execute(argv: readonly string[]): number {
+function execute(argv: readonly string[], env: NodeJS.ProcessEnv): number {
   const [name = ''] = argv;
-  const path = find(name, process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin');
+  const path = find(name, env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin');
   if (typeof path === 'number') return path;
   // Node ignores SIGPIPE, and what is ignored stays so across execve; what is caught becomes the default again.
   process.on('SIGPIPE', () => {});
-  process.execve?.(path, [...argv], process.env as Record<string, string>);
+  process.execve?.(path, [...argv], env as Record<string, string>);
   return 126;
 }
 
