@@ -190,20 +190,14 @@ export class Tree {
     if (scandirs.length === 0 || this.stopping) return result;
     const raw = readScandirs(scandirs);
     const found = this.#read(raw);
-    const command = this.members.get(MAIN_COMMAND)?.runner.config;
-    checkOrder(
-      new Map([
-        ...found.map(({ config }) => [config.name, stopsAheadOf(config)] as const),
-        ...(command
-          ? [
-              [
-                MAIN_COMMAND,
-                command.dependencies.filter((name) => found.some(({ config }) => config.name === name)),
-              ] as const,
-            ]
-          : []),
-      ]),
-    );
+    const names = new Set(found.map(({ config }) => config.name));
+    const command = this.members.get(MAIN_COMMAND)?.runner;
+    // For what is gone the main command waits no more.
+    const needed = command?.config.dependencies.filter((name) => names.has(name)) ?? [];
+    const order = new Map(found.map(({ config }) => [config.name, stopsAheadOf(config)]));
+    if (command) order.set(MAIN_COMMAND, needed);
+    checkOrder(order);
+    if (command) command.config = { ...command.config, dependencies: needed };
     hooks.scandirs = raw.scandirs;
     for (const each of found) {
       const { config, problem } = each;
@@ -221,7 +215,6 @@ export class Tree {
       if ((mended || member.removed) && !config.down) member.asked = 'up';
       member.removed = false;
     }
-    const names = new Set(found.map(({ config }) => config.name));
     for (const [name, member] of this.members) {
       if (names.has(name) || name === MAIN_COMMAND || member.removed) continue;
       const owner = ownerOf(name);
@@ -590,8 +583,6 @@ export class Tree {
     this.#patience.forget(member.runner.name);
     this.#relate();
     this.#dropLogger(member.runner.name);
-    // Whoever waited for it waits for it no more: the main command waits for all.
-    for (const name of this.members.keys()) this.#advance(name);
   }
 
   #crashed(runner: ServiceRunner, death: Death, next: Verdict): void {

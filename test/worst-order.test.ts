@@ -63,6 +63,14 @@ test('the main command does not wait for a service that was removed', async (t) 
   await until(`main started ${tree.transcript}`, () => tree.hasEnded, 3000);
   assert.equal((await tree.ended).code, 7);
 });
+test('a service that was removed is none that the main command depends on: orders go on to be taken', async (t) => {
+  const tree = startTree(t, { 'b/run': SLEEPER, 'c/run': SLEEPER }, { args: ['--', 'sleep', '1000'] });
+  await tree.event('started', '(command)');
+  rmSync(join(tree.scandir, 'b'), { recursive: true });
+  tree.control('rescan');
+  await tree.event('stopped', 'b');
+  assert.deepEqual(tree.control('restart', 'c', '--wait', 'ready'), { code: 0, stdout: '', stderr: '' });
+});
 test('a patient service that ignores TERM leaves its finish its part of the budget', async (t) => {
   const tree = startTree(
     t,
