@@ -105,6 +105,8 @@ export class Tree {
   readonly rollouts: Rollouts;
   /** Nothing is started any more. */
   stopping = false;
+  /** It was read once; until then there is nothing to read again. */
+  #begun = false;
   listener: TreeListener = { over() {}, changed() {} };
   readonly #options: TreeOptions;
   readonly #log: Log;
@@ -151,6 +153,7 @@ export class Tree {
    * @throws UserError when the tree is refused: nothing was started then
    */
   start(): void {
+    this.#begun = true;
     const { scandirs, command, launcher, hooks } = this.#options;
     const raw = scandirs.length === 0 ? undefined : readScandirs(scandirs);
     hooks.scandirs = raw?.scandirs ?? [];
@@ -180,14 +183,15 @@ export class Tree {
   }
 
   /**
-   * Reads the scandir again: adds what is new, stops what is gone, takes over changed settings.
+   * Reads the scandir again: adds what is new, stops what is gone, takes over changed settings. A SIGHUP may come ahead of
+   * `start`, which reads it anyway.
    * @param idle how to say that nothing came of it
    * @throws UserError when it cannot be read or ordered: nothing changes then
    */
   rescan(idle: 'info' | 'debug' = 'info'): Rescanned {
     const { scandirs, hooks } = this.#options;
     const result: Rescanned = { added: [], removed: [], changed: [], files: {} };
-    if (scandirs.length === 0 || this.stopping) return result;
+    if (scandirs.length === 0 || this.stopping || !this.#begun) return result;
     const raw = readScandirs(scandirs);
     const found = this.#read(raw);
     const names = new Set(found.map(({ config }) => config.name));

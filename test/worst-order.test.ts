@@ -4,6 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Hooks } from '../src/hooks.ts';
+import { createLog } from '../src/log.ts';
+import { Tree } from '../src/tree.ts';
 import { runTree, SLEEPER, startTree, tempDir, until, writeFiles } from './tree.ts';
 
 const NOTE = '#!/bin/sh\necho "$@ next=$SUPERVISE_NEXT" >>"$OUT/crash"\n';
@@ -45,6 +48,29 @@ test('a service that a rescan finds broken takes part in the order as it was rea
   tree.signal('SIGTERM');
   const e = await tree.ended;
   assert.equal(e.code, 0, `${performance.now() - t0} ms\n${tree.transcript}`);
+});
+test('a SIGHUP that comes ahead of the start starts nothing that the start would start again', (t) => {
+  const scandir = writeFiles(tempDir(t), { 'a/run': SLEEPER });
+  const log = createLog({ format: 'text', level: 'silent', write() {} });
+  const tree = new Tree({
+    scandirs: [scandir],
+    package: undefined,
+    command: undefined,
+    launcher: undefined,
+    disabled: new Set(),
+    enabled: new Set(),
+    program: [process.execPath],
+    templater: [],
+    log,
+    hooks: new Hooks(1000, log),
+    outputs: undefined,
+    native: undefined,
+    settle: 0,
+    gatePolicy: undefined,
+    isOutOfMemory: () => false,
+  });
+  assert.deepEqual(tree.rescan(), { added: [], removed: [], changed: [], files: {} });
+  assert.equal(tree.members.size, 0);
 });
 test('the main command does not wait for a service that was removed', async (t) => {
   const tree = startTree(
