@@ -72,7 +72,7 @@ export interface Member {
   runner: ServiceRunner;
   /** Why it cannot be started, as its directory was last read. */
   problem: Problem | undefined;
-  /** An order to start that still waits for dependencies or templates. */
+  /** An order to start that still waits: for dependencies, for templates, or until its directory is mended. */
   asked: 'up' | 'once' | undefined;
   /** What its files were like when they were last read. */
   stamps: RawServiceDir['stamps'];
@@ -175,9 +175,7 @@ export class Tree {
     this.#tellSwitches();
     if (this.members.size === 0)
       this.#log.warn('found no services', { scandir: scandirs.join(', ') || undefined });
-    const wanted = [...this.members.values()].filter(
-      ({ runner, problem }) => !runner.config.down && !problem,
-    );
+    const wanted = [...this.members.values()].filter(({ runner }) => !runner.config.down);
     for (const member of wanted) member.asked = 'up';
     for (const member of wanted) this.#advance(member.runner.name);
   }
@@ -204,19 +202,18 @@ export class Tree {
     if (command) command.config = { ...command.config, dependencies: needed };
     hooks.scandirs = raw.scandirs;
     for (const each of found) {
-      const { config, problem } = each;
+      const { config } = each;
       const member = this.members.get(config.name);
       if (!member) {
         result.added.push(config.name);
         const added = this.#add(each);
-        if (!config.down && !problem) added.asked = 'up';
+        if (!config.down) added.asked = 'up';
         continue;
       }
-      const mended = member.problem !== undefined && !problem;
       const { isNew, files } = this.#renew(member, each);
       if (files.length > 0) result.files[config.name] = files;
       if (isNew) result.changed.push(config.name);
-      if ((mended || member.removed) && !config.down) member.asked = 'up';
+      if (member.removed && !config.down) member.asked = 'up';
       member.removed = false;
     }
     for (const [name, member] of this.members) {
@@ -337,7 +334,7 @@ export class Tree {
 
   /** What a service that was told to start still waits for, in words. */
   waitsFor(member: Member): string[] {
-    if (!member.asked) return [];
+    if (!member.asked || member.problem) return [];
     const { name, config } = member.runner;
     const needed = this.dependenciesOf(member).map(({ runner, problem }) => {
       const why = problem ? 'refused' : (runner.complaint ?? runner.service.is);
@@ -636,7 +633,6 @@ export class Tree {
     if (!member?.asked || this.stopping) return;
     const lacks = this.gate.missing(name).join(', ');
     const reason = `its templates were not rendered within ${formatDuration(within)}: ${lacks}`;
-    member.asked = undefined;
     member.problem = { message: `cannot start "${name}": ${reason}`, hint: 'mend that', isAtGate: true };
     this.#complain(name, member.problem);
     const death = { code: EXIT.usage, signal: 0, ranMs: 0, reason, pgid: undefined };

@@ -46,6 +46,25 @@ describe('a rescan tells which changed files take effect when', () => {
 });
 
 describe('a service directory that is half there', () => {
+  test('is not started when it is whole if it was told to be down meanwhile, or before', async (t) => {
+    const tree = startTree(t, { 'a/run': SLEEPER, 'b/run': 'no script', 'c/run': SLEEPER });
+    await tree.event('started', 'a');
+    tree.control('down', 'a', '--wait', 'down');
+    chmodSync(join(tree.scandir, 'a/run'), 0o644);
+    tree.control('rescan');
+    tree.control('down', 'b');
+    assert.match(tree.control('status').stdout, /^b +failed +down /m);
+    assert.equal(tree.control('check').code, 0, 'what is broken and not wanted is no complaint');
+    chmodSync(join(tree.scandir, 'a/run'), 0o755);
+    writeFileSync(join(tree.scandir, 'b/run'), SLEEPER);
+    chmodSync(join(tree.scandir, 'b/run'), 0o755);
+    assert.equal(
+      tree.control('rescan').stdout,
+      'changed: a (run at the next start), b (run at the next start)\n',
+    );
+    assert.match(tree.control('status').stdout, /^a +down +down .*\nb +down +down /m);
+  });
+
   test('is told once, does not crash-loop, and is started when it is whole (rescan)', async (t) => {
     const tree = startTree(t, { 'good/run': SLEEPER });
     await tree.event('started', 'good');

@@ -43,7 +43,7 @@ export function serviceStatus(tree: Tree, member: Member): ServiceStatus {
     name: runner.name,
     type: config.type,
     is: problem && service.is === 'down' ? 'failed' : service.is,
-    wanted: asked ?? (problem && !config.down ? 'up' : service.want),
+    wanted: asked ?? service.want,
     since: iso(runner.changedAt),
     pid: service.pid ?? null,
     crashes: service.is === 'ready' && isForgiven(service, config, now()) ? 0 : service.crashes,

@@ -81,13 +81,14 @@ export class Waiters {
     const member = this.#tree.members.get(name);
     // One whose directory is gone, and which is therefore forgotten, is down.
     if (!member) return until === 'down';
-    const { is, death } = member.runner.service;
+    const { runner, asked, problem } = member;
+    const { is, death } = runner.service;
     if (until === 'down') {
       if (ends) return death !== ends.get(name) && is !== 'finishing';
-      return (member.runner.isSettled || is === 'done') && !member.asked;
+      return (runner.isSettled || is === 'done') && (!asked || problem !== undefined);
     }
     // One that is done and told to run again has yet to begin.
-    return is === 'ready' || (is === 'done' && !member.asked) || (until === 'up' && is === 'up');
+    return is === 'ready' || (is === 'done' && !asked) || (until === 'up' && is === 'up');
   }
 
   /** Why it will not happen unless somebody does something about it; undefined as long as it may. */
