@@ -2,7 +2,7 @@ import type { Rescanned } from './control/protocol.ts';
 import { type Action, kindOf } from './core/action.ts';
 import { formatDuration, type Ms } from './core/duration.ts';
 import type { StopReason } from './core/exit.ts';
-import { type Death, isUp, type Service, type Verdict } from './core/lifecycle.ts';
+import { type Death, isAlive, isUp, type Service, type Verdict } from './core/lifecycle.ts';
 import { LINK_ENV } from './core/link.ts';
 import { checkOrder, dependentsOf } from './core/order.ts';
 import {
@@ -283,6 +283,8 @@ export class Tree {
       return;
     }
     member.asked = once ? 'once' : 'up';
+    // It is this order that starts it now: no backoff that ends, and no restart that was under way.
+    if (this.waitsFor(member).length > 0) member.runner.send({ type: 'down' });
     this.#advance(name);
   }
 
@@ -295,15 +297,16 @@ export class Tree {
 
   restart(name: string): void {
     const member = this.find(name);
-    // What is done has no process to stop; it waits for what it depends on, as at every start.
-    if (member.runner.service.is === 'done') member.runner.send({ type: 'down' });
-    if (member.runner.isSettled) {
-      this.up(name);
-      return;
-    }
     if (this.stopping)
       throw new UserError(`cannot restart "${name}": the tree is stopping`, { exitCode: EXIT.no });
-    member.runner.send({ type: 'restart' });
+    if (isAlive(member.runner.service)) {
+      member.runner.send({ type: 'restart' });
+      return;
+    }
+    // What has no process to stop waits for what it depends on, as at every start. Asked first: it is never down for good.
+    member.asked = 'up';
+    member.runner.send({ type: 'down' });
+    this.#advance(name);
   }
 
   /** Sends the reload signal. @throws UserError when the service does not run */

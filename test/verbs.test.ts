@@ -57,6 +57,45 @@ test('up: what has to wait says for what, and exits 0', async (t) => {
   assert.equal(tree.control('check', 'app').stdout, 'app: waits for db (backoff)\n');
 });
 
+test('an order that has to wait is the one that starts it: no backoff goes on beside it', async (t) => {
+  const tree = startTree(t, {
+    'db/run': SLEEPER,
+    'app/run': CRASHES,
+    'app/restart-delay': '1h',
+    'app/dependencies.d/db': '',
+    'late/run': CRASHES,
+    'late/restart-delay': '1h',
+    'late/dependencies.d/db': '',
+  });
+  await tree.event('died', 'app');
+  await tree.event('died', 'late');
+  tree.control('down', 'db', '--wait', 'down');
+  assert.equal(tree.control('up', 'app').stdout, 'app waits for db (down)\n');
+  assert.equal(tree.control('restart', 'late').stdout, 'late waits for db (down)\n');
+  assert.match(tree.control('status').stdout, /^app +down +up .*\n(.*\n)?late +down +up /m);
+  assert.equal(tree.control('up', 'db').code, 0);
+  await tree.event('died', 'app', 2);
+  await tree.event('died', 'late', 2);
+});
+
+test('to run a oneshot again is no answer to whoever waits for what depends on it', async (t) => {
+  const tree = startTree(t, {
+    'job/run': '#!/bin/sh\nexit 0\n',
+    'job/type': 'oneshot',
+    'db/run': readyWhen('go'),
+    'db/notification-fd': '3',
+    'app/run': SLEEPER,
+    'app/dependencies.d/db': '',
+    'app/dependencies.d/job': '',
+  });
+  await tree.event('done', 'job');
+  const waiting = meanwhile(tree, 'wait', 'app', '--for', 'ready');
+  await connected(tree, 1);
+  assert.equal(tree.control('restart', 'job', '--wait', 'ready').code, 0);
+  writeFiles(tree.directory, { go: '' });
+  assert.deepEqual([(await waiting).exitCode, (await waiting).stderr], [0, '']);
+});
+
 test('up of what runs waits for nobody; a oneshot that is done runs again, and is waited for', async (t) => {
   const tree = startTree(t, {
     'db/run': '#!/bin/sh\n[ -e $OUT/broken ] && exit 3\necho >&3; exec sleep 1000\n',
