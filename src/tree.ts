@@ -239,33 +239,37 @@ export class Tree {
   }
 
   /**
-   * Reads a service's directory again, ahead of an order to start it: whoever has mended it expects that to count. What it
-   * depends on is checked; templates and a logger that it has now, and had not, are a rescan's.
-   * @throws UserError when it cannot be started so; a service that runs is left alone then
+   * Reads the directories of services again, ahead of an order to start them: whoever has mended one expects that to count.
+   * What they depend on is checked; templates and a logger that one has now, and had not, are a rescan's.
+   * @throws UserError when one cannot be started so: nothing changes then but what is known of their directories
    */
-  refresh(name: string): void {
-    const member = this.find(name);
+  refresh(names: readonly string[]): void {
+    const members = names.map((name) => this.find(name));
     const { scandirs } = this.#options;
-    const { config } = member.runner;
-    if (scandirs.length > 0 && config.path !== undefined && !this.stopping) {
-      const found = this.#read(readScandirs(scandirs)).find((each) => each.config.name === name);
-      if (!found)
-        throw new UserError(`cannot start "${name}": its directory is gone`, { hint: 'supervise rescan' });
-      const { hasTemplates, hasLogger } = config;
-      const renewed = { ...found.config, hasTemplates, hasLogger };
-      checkOrder(
-        new Map(
-          [...this.members].map(([other, { runner }]) => [
-            other,
-            stopsAheadOf(other === name ? renewed : runner.config),
-          ]),
-        ),
+    const own = members.filter(({ runner }) => runner.config.path !== undefined);
+    if (scandirs.length > 0 && own.length > 0 && !this.stopping) {
+      const found = new Map(this.#read(readScandirs(scandirs)).map((each) => [each.config.name, each]));
+      const order = new Map(
+        [...this.members].map(([name, { runner }]) => [name, stopsAheadOf(runner.config)]),
       );
-      const { isNew } = this.#renew(member, { ...found, config: renewed });
-      if (isNew) this.#log.info('rescanned', { changed: name });
+      const renewed = own.map((member) => {
+        const { name, config } = member.runner;
+        const each = found.get(name);
+        if (!each)
+          throw new UserError(`cannot start "${name}": its directory is gone`, { hint: 'supervise rescan' });
+        const { hasTemplates, hasLogger } = config;
+        const fresh = { ...each.config, hasTemplates, hasLogger };
+        order.set(name, stopsAheadOf(fresh));
+        return [member, { ...each, config: fresh }] as const;
+      });
+      checkOrder(order);
+      const changed = renewed
+        .filter(([member, each]) => this.#renew(member, each).isNew)
+        .map(([{ runner }]) => runner.name);
+      if (changed.length > 0) this.#log.info('rescanned', { changed: changed.join(', ') });
       this.#relate();
     }
-    if (member.problem) throw toUserError(member.problem);
+    for (const { problem } of members) if (problem) throw toUserError(problem);
   }
 
   /** Starts a service, now or as soon as what it depends on is ready. */

@@ -361,6 +361,12 @@ test('up and restart read the directory again: what was mended counts, what was 
     /^supervise: cannot read \S+\/web\/timeout-kill: expected a time such as 5s, got "soon"\n$/,
   );
   assert.equal(tree.eventsOf('stopping').length, 0);
+  // An order is taken whole or not at all; what was read counts, and is told once.
+  writeFiles(tree.scandir, { 'app/timeout-kill': '8s' });
+  assert.equal(tree.control('restart', 'app', 'web').code, 100);
+  assert.equal(tree.eventsOf('stopping').length, 0);
+  assert.match(tree.control('status', 'app').stdout, /timeout-kill 8\.0s$/m);
+  assert.equal((await tree.event('rescanned', undefined, 3))['changed'], 'app');
   // Nor does one order reach beyond its service.
   writeFiles(tree.scandir, { 'new/run': SLEEPER, 'web/timeout-kill': '1s', 'web/dependencies.d/new': '' });
   assert.match(tree.control('restart', 'web').stderr, /"web" depends on "new", which is no service/);
@@ -401,6 +407,20 @@ test('a supervisor that we may not ask is another thing than none', async (t) =>
         `  hint: run this as its user (uid ${process.getuid?.()}), or as root\n`,
     ],
   );
+});
+
+test('a tree that is stopping takes no order to read or to start', async (t) => {
+  const tree = startTree(t, { 'app/run': '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 0.05; done\n' });
+  await tree.event('started', 'app');
+  tree.signal('SIGTERM');
+  await tree.event('stopping', 'app');
+  const refused = (...args: string[]): unknown => {
+    const { code, stderr } = tree.control(...args);
+    return [code, stderr];
+  };
+  assert.deepEqual(refused('rescan'), [1, 'supervise: cannot rescan: the tree is stopping\n']);
+  assert.deepEqual(refused('restart', 'app'), [1, 'supervise: cannot restart "app": the tree is stopping\n']);
+  assert.deepEqual(refused('up', 'app'), [1, 'supervise: cannot start "app": the tree is stopping\n']);
 });
 
 test('check: why each is not as it should be', async (t) => {

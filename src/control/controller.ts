@@ -65,6 +65,7 @@ export class Controller {
       case 'logs':
         return tellOutput(tree, services, request.follow ?? false);
       case 'rescan':
+        if (tree.stopping) throw new UserError('cannot rescan: the tree is stopping', { exitCode: EXIT.no });
         return agree(tree.rescan());
       case 'wait':
         return this.#wait(request);
@@ -88,7 +89,7 @@ export class Controller {
     if (until !== undefined && !GOALS_OF[verb].includes(until))
       throw new UserError(`cannot ${verb}: it never makes a service ${until}`);
     if (verb === 'up' || verb === 'once' || verb === 'restart')
-      for (const { runner } of members) tree.refresh(runner.name);
+      tree.refresh(members.map(({ runner }) => runner.name));
     const ends = new Map(members.map(({ runner }) => [runner.name, runner.service.death]));
     this.#carryOut(verb, members, request.signal);
     // What was asked for and waits is no change of any service.
