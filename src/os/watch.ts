@@ -8,8 +8,8 @@ const QUIET_MS = 200;
 /** Somebody may write there without a pause; this long after the first change it is read again all the same. */
 const MOST_MS = 2000;
 
-/** What services write themselves. A logger may keep its logs beside its `run`. */
-const UNWATCHED = /\/(data|templates|supervise|event)(\/|$)|\/log\/(?!(run|finish)$)/;
+/** What services write themselves, in their directories. A logger may keep its logs beside its `run`. */
+const UNWATCHED = /^\/[^/]+\/((data|templates|supervise|event)(\/|$)|log\/(?!(run|finish)$))/;
 
 /**
  * Has libuv make the threads that the watching needs. It ends the whole program where it gets none, so call it while nothing
