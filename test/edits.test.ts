@@ -109,6 +109,19 @@ describe('a service directory that is half there', () => {
   });
 });
 
+test('a service may have the name of what is not watched in others', async (t) => {
+  const tree = startTree(
+    t,
+    { 'event/run': SLEEPER, 'log/run': SLEEPER },
+    { args: ['--watch', '--log-level', 'debug'] },
+  );
+  await tree.event('watching');
+  for (const [i, name] of ['event', 'log'].entries()) {
+    writeFileSync(join(tree.scandir, name, 'run'), '#!/bin/sh\nexec sleep 2000\n');
+    assert.equal((await tree.event('rescanned', undefined, i + 1))['changed'], name);
+  }
+});
+
 describe('switches', () => {
   test('SUPERVISE_DISABLE: not started, and nobody waits for it; SUPERVISE_ENABLE: in spite of down', async (t) => {
     const tree = startTree(
@@ -117,16 +130,23 @@ describe('switches', () => {
         'app/run': SLEEPER,
         'app/dependencies.d/db': '',
         'db/run': SLEEPER,
+        'db/log/run': SLEEPER,
         'extra/run': SLEEPER,
         'extra/down': '',
+        'extra/log/run': SLEEPER,
+        'extra/log/down': '',
+        'quiet/run': SLEEPER,
+        'quiet/log/run': SLEEPER,
       },
-      { env: { SUPERVISE_DISABLE: 'db', SUPERVISE_ENABLE: 'extra,nothing' } },
+      { env: { SUPERVISE_DISABLE: 'db quiet/log', SUPERVISE_ENABLE: 'extra,extra/log,nothing' } },
     );
     await tree.event('started', 'app');
     await tree.event('started', 'extra');
     await tree.event('disabled', 'db');
     await tree.event('enabled', 'extra');
-    assert.equal(tree.eventsOf('started', 'db').length, 0);
+    await tree.event('started', 'extra/log');
+    await tree.event('started', 'quiet');
+    for (const name of ['db', 'db/log', 'quiet/log']) assert.equal(tree.eventsOf('started', name).length, 0);
     const warning = await tree.event('found no service to enable');
     assert.deepEqual([warning.level, warning['name']], ['warn', 'nothing']);
     assert.equal(tree.control('check').code, 0);

@@ -41,17 +41,23 @@ export function parseServices(
       const { config, problems } = parseServiceDir(raw, isTemplater ? templater : undefined);
       // A directory that only sets the built-in templater's files does not start one that nobody needs.
       const idle = isTemplater && config.command !== undefined && !wantsTemplater;
-      const down = idle || disabled.has(raw.name) || (config.down && !enabled.has(raw.name));
-      return [...loggerIn(raw, disabled), { config: { ...config, down }, problems }];
+      const down = idle || isDown(config, { disabled, enabled });
+      return [...loggerIn(raw, { disabled, enabled }), { config: { ...config, down }, problems }];
     });
   if (wantsTemplater && !services.some(({ config }) => config.name === TEMPLATER))
     services.push({ config: bareConfig(TEMPLATER, templater), problems: [] });
   return services;
 }
 
-/** Ahead of its service, which does not wait for it; switched off with it. */
-function loggerIn({ name, log }: RawServiceDir, disabled: Switches['disabled']): Parsed[] {
+type Names = Pick<Switches, 'disabled' | 'enabled'>;
+
+function isDown({ name, down }: ServiceConfig, { disabled, enabled }: Names): boolean {
+  return disabled.has(name) || (down && !enabled.has(name));
+}
+
+/** Ahead of its service, which does not wait for it; switched off with it, or by its own name. */
+function loggerIn({ name, log }: RawServiceDir, names: Names): Parsed[] {
   if (!log) return [];
   const { config, problems } = parseServiceDir(log);
-  return [{ config: { ...config, down: config.down || disabled.has(name) }, problems }];
+  return [{ config: { ...config, down: names.disabled.has(name) || isDown(config, names) }, problems }];
 }
