@@ -130,9 +130,13 @@ const WAITING = [
   '99 when --timeout is over, with what it still waits for.',
 ];
 
-const STARTING = [
+const STARTING: [string, string] = [
   'Reads the service’s directory again. What has to wait is told to start, says what it waits for, and exits 0.',
   'The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for its end.',
+];
+const RESTARTING = [
+  STARTING[0],
+  'The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for the end of the old.',
 ];
 
 export const COMMANDS = {
@@ -176,9 +180,13 @@ export const COMMANDS = {
     takes: ['service'],
   },
   up: order('up', 'start, now or as soon as what it waits for is ready', ...STARTING),
-  down: order('down', 'stop, and do not start again; what depends on it stays up'),
+  down: order(
+    'down',
+    'stop, and do not start again; what depends on it stays up',
+    'It is its end that --wait down waits for; --wait ready is refused.',
+  ),
   once: order('once', 'start, and do not start again when it ends', ...STARTING),
-  restart: order('restart', 'stop and start', ...STARTING),
+  restart: order('restart', 'stop and start', ...RESTARTING),
   reload: order('reload', 'send the reload-signal (SIGHUP)'),
   signal: {
     usage: 'signal <SIG> <service…>',

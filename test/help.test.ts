@@ -132,7 +132,7 @@ To one service: supervise signal USR1 web, supervise reload web (its reload-sign
   stop and start
 
   Reads the service’s directory again. What has to wait is told to start, says what it waits for, and exits 0.
-  The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for its end.
+  The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for the end of the old.
   Exit 0 when it is told, or with --wait when it is so; 1 as soon as that cannot happen by itself, with the reason;
   99 when --timeout is over, with what it still waits for.
 
