@@ -247,7 +247,7 @@ test('a follower whose reader is gone ends; one that goes away is forgotten', as
   await until('room', () => tree.control('wait', 'app', '--for', 'down', '--timeout', '1ms').code === 99);
 });
 
-test('however many wait or follow, a status gets through', async (t) => {
+test('however many wait or follow, a status gets through, and a stop; what is refused is not done', async (t) => {
   const tree = startTree(t, { 'app/run': SLEEPER });
   await tree.event('started', 'app');
   const sockets: Socket[] = [];
@@ -275,6 +275,9 @@ test('however many wait or follow, a status gets through', async (t) => {
   );
   assert.equal(tree.control('status').code, 0);
   assert.equal(tree.control('check').code, 0);
+  assert.equal(tree.control('down', 'app', '--wait', 'down').code, 111);
+  assert.equal(tree.eventsOf('stopping').length, 0);
+  assert.deepEqual(tree.control('stop'), { code: 0, stdout: '', stderr: '' });
 });
 
 /** SUPERVISE_SOAK: how many, where the suite's own share is not enough. */

@@ -17,7 +17,7 @@ import {
 /** Who sends nothing whole for this long is told so and cut off. */
 const REQUEST_MS = 10_000;
 const MOST_CONNECTIONS = 64;
-/** Those that wait and those that follow leave room for a `status`. */
+/** Those that wait and those that follow leave room for a `status`, and for a `stop`. */
 const MOST_EXCHANGES = 48;
 /** What a follower has not read yet. Beyond it, it is told that it is too slow, and let go: nobody waits for a reader. */
 const MOST_UNREAD_BYTES = 262_144;
@@ -184,12 +184,13 @@ function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): vo
     }
     const request = parseRequest(text.slice(0, end));
     if (typeof request === 'string') return reply(refuse(`cannot read the request: ${request}`));
-    const answer = guard(request, log, () => handle(request));
-    if (typeof answer !== 'function') return reply(answer);
-    if (open.size >= MOST_EXCHANGES)
+    // Ahead of the order that would be waited for: what is refused is not done. To stop the tree is never refused for this.
+    if (open.size >= MOST_EXCHANGES && (request.follow || request.until !== undefined))
       return reply(
         refuse(`cannot ${request.do}: ${MOST_EXCHANGES} others wait or follow already`, EXIT.system),
       );
+    const answer = guard(request, log, () => handle(request));
+    if (typeof answer !== 'function') return reply(answer);
     stopReading();
     begin(request, answer);
   });
