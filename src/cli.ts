@@ -2,12 +2,11 @@
  * The commands and options as data: what is read from the command line and the environment, what `--help` prints, and
  * what the README's tables are held against, all come from here.
  */
-import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Ms, parseDuration, parseWait } from './core/duration.ts';
 import { parseExitMap } from './core/exit.ts';
 import { GOALS, type Goal } from './core/goal.ts';
-import { parseSignal } from './core/signals.ts';
+import { parseSignal, UNCATCHABLE } from './core/signals.ts';
 import { didYouMean, UserError } from './errors.ts';
 import type { GatePolicy } from './gate-timeout.ts';
 import { type Format, LEVELS, type Level } from './log.ts';
@@ -522,8 +521,6 @@ function checkWords(
     throw new UserError(`cannot ${command}: it takes no command behind --`, { hint });
   if (main?.length === 0) throw new UserError('cannot run: expected a command behind --', { hint });
 }
-
-const UNCATCHABLE: readonly number[] = [constants.signals.SIGKILL, constants.signals.SIGSTOP];
 
 function parseRewrite(text: string): ReadonlyMap<number, number> | undefined {
   const map = new Map<number, number>();

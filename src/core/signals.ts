@@ -34,6 +34,9 @@ export function signalName(number: number): string {
   return NAMES.get(number) ?? `signal ${number}`;
 }
 
+/** What nobody can catch, and so nobody can obey in its own way. */
+export const UNCATCHABLE: readonly number[] = [constants.signals.SIGKILL, constants.signals.SIGSTOP];
+
 /** How a process ended, in words: `exit 3`, `SIGKILL`. */
 export function endName(status: { code: number; signal: number }): string {
   return status.signal === 0 ? `exit ${status.code}` : signalName(status.signal);

@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
-import { constants } from 'node:os';
 import { join } from 'node:path';
-import { parseSignal, signalName } from '../core/signals.ts';
+import { parseSignal, signalName, UNCATCHABLE } from '../core/signals.ts';
 import { causeOf, didYouMean } from '../errors.ts';
 import { isDirectory } from '../os/files.ts';
 import { inspect } from '../os/scandir.ts';
@@ -16,7 +15,6 @@ const HOOKS: readonly string[] = ['crash', 'finish', ...CATCHABLE];
 const VALUES = ['kv.json', 'kv.yaml', 'kv.yml'];
 /** What s6-svscan keeps in its directory. */
 const OF_S6 = ['control', 'lock'];
-const UNCATCHABLE: readonly number[] = [constants.signals.SIGKILL, constants.signals.SIGSTOP];
 
 /** `.supervise/` (or `.s6-svscan/`): hooks that cannot be run, and what never will be. */
 export function checkHooks({ scandir, env }: Facts): Complaint[] {

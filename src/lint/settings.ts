@@ -1,9 +1,7 @@
 import { constants } from 'node:os';
-import { signalName } from '../core/signals.ts';
+import { signalName, UNCATCHABLE } from '../core/signals.ts';
 import { type Complaint, complain } from './complaint.ts';
 import type { Directory, Facts } from './facts.ts';
-
-const UNCATCHABLE: readonly number[] = [constants.signals.SIGKILL, constants.signals.SIGSTOP];
 
 /** Settings that can be read, and do not do what whoever wrote them expects. */
 export function checkSettings({ directories }: Facts): Complaint[] {
