@@ -1,5 +1,5 @@
 /** Why the tree stops; the first argument of `.supervise/finish`. */
-export type StopReason = 'signal' | 'essential' | 'command' | 'stop' | 'crash';
+export type StopReason = 'signal' | 'essential' | 'command' | 'stop';
 
 /** What the exit code is made from when the tree has stopped. */
 export interface Outcome {
@@ -31,7 +31,6 @@ export function treeExitCode({ why, command, essential, killed }: Outcome): numb
   // Whoever ended the tree tells its code; a main command that only obeyed the stop after it does not.
   if (why === 'essential' && essential) return exitCodeOf(essential);
   if (command) return exitCodeOf(command);
-  if (why === 'crash') return 111;
   return killed ? 137 : 0;
 }
 

@@ -61,14 +61,13 @@ describe('the exit code of the tree', () => {
       { why: 'essential', essential: ended(5), command: ended(256, 15) },
       5,
     ],
-    ['a mistake of ours', { why: 'crash' }, 111],
   ];
   for (const [name, outcome, code] of rows)
     test(`${name}: ${code}`, () => assert.equal(treeExitCode({ ...QUIET, ...outcome }), code));
 
   test('is one, whatever happened', () => {
     const status = fc.option(fc.record({ code: fc.nat(256), signal: fc.nat(64) }), { nil: undefined });
-    const why = fc.constantFrom<StopReason>('signal', 'essential', 'command', 'stop', 'crash');
+    const why = fc.constantFrom<StopReason>('signal', 'essential', 'command', 'stop');
     fc.assert(
       fc.property(fc.record({ why, command: status, essential: status, killed: fc.boolean() }), (outcome) => {
         const code = treeExitCode(outcome);
