@@ -218,6 +218,10 @@ describe('user', () => {
     });
     await until('it said who', () => tree.lines('who').length > 0);
     assert.match(tree.lines('who')[0] ?? '', new RegExp(`^./run ${uid}:${gid} `));
+    assert.match(
+      tree.control('status', 'app').stdout,
+      new RegExp(`^  settings +user \\S+ \\(${uid}:${gid}\\)$`, 'm'),
+    );
   });
 
   // Who is not root cannot become anybody; then the refusal is what there is to be seen.

@@ -127,6 +127,8 @@ function settingsOf(config: ServiceConfig): Record<string, string> {
     const isDefault = JSON.stringify(value) === JSON.stringify(DEFAULTS.get(key));
     if (Object.hasOwn(SETTINGS, file) && !isDefault) settings[file] = inWords(key, value);
   }
+  const { account } = config;
+  if (account) settings['user'] = `${account.name ?? account.uid} (${account.uid}:${account.gid})`;
   return settings;
 }
 
