@@ -15,9 +15,10 @@ import {
   type ServiceConfig,
   takesEffect,
 } from './core/servicedir.ts';
-import { type Parsed, parseServices, TEMPLATER } from './core/services.ts';
+import { TEMPLATER } from './core/services.ts';
 import { endName, parseSignal } from './core/signals.ts';
 import { didYouMean, EXIT, UserError } from './errors.ts';
+import { changedFiles, type Found, findServices, stopsBehind } from './found.ts';
 import { Gate } from './gate.ts';
 import { type GatePolicy, GateTimeout } from './gate-timeout.ts';
 import type { Hooks } from './hooks.ts';
@@ -81,15 +82,6 @@ export interface Member {
   /** Its directory is gone: it is forgotten once it is down. */
   removed: boolean;
 }
-
-interface Found {
-  config: ServiceConfig;
-  problem: Problem | undefined;
-  stamps: RawServiceDir['stamps'];
-}
-
-/** Of what has no directory. */
-const NO_STAMPS: RawServiceDir['stamps'] = new Map();
 
 /** What the tree tells `shutdown.ts`, which alone decides how it ends. */
 export interface TreeListener {
@@ -163,9 +155,9 @@ export class Tree {
       const waitsFor = found
         .filter(({ config, problem }) => !config.down && !problem && !ownerOf(config.name))
         .map(({ config }) => config.name);
-      found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined, stamps: NO_STAMPS });
+      found.push({ config: { ...config, dependencies: waitsFor }, problem: undefined, stamps: new Map() });
     }
-    checkOrder(new Map(found.map(({ config }) => [config.name, stopsAheadOf(config)])));
+    checkOrder(new Map(found.map(({ config }) => [config.name, stopsBehind(config)])));
     const fatal = found.find(
       ({ config, problem }) => config.essential && problem && !this.#isDisabled(config),
     );
@@ -196,7 +188,7 @@ export class Tree {
     const command = this.members.get(MAIN_COMMAND)?.runner;
     // For what is gone the main command waits no more.
     const needed = command?.config.dependencies.filter((name) => names.has(name)) ?? [];
-    const order = new Map(found.map(({ config }) => [config.name, stopsAheadOf(config)]));
+    const order = new Map(found.map(({ config }) => [config.name, stopsBehind(config)]));
     if (command) order.set(MAIN_COMMAND, needed);
     checkOrder(order);
     if (command) command.config = { ...command.config, dependencies: needed };
@@ -250,7 +242,7 @@ export class Tree {
     if (scandirs.length > 0 && own.length > 0 && !this.stopping) {
       const found = new Map(this.#read(readScandirs(scandirs)).map((each) => [each.config.name, each]));
       const order = new Map(
-        [...this.members].map(([name, { runner }]) => [name, stopsAheadOf(runner.config)]),
+        [...this.members].map(([name, { runner }]) => [name, stopsBehind(runner.config)]),
       );
       const renewed = own.map((member) => {
         const { name, config } = member.runner;
@@ -259,7 +251,7 @@ export class Tree {
           throw new UserError(`cannot start "${name}": its directory is gone`, { hint: 'supervise rescan' });
         const { hasTemplates, hasLogger } = config;
         const fresh = { ...each.config, hasTemplates, hasLogger };
-        order.set(name, stopsAheadOf(fresh));
+        order.set(name, stopsBehind(fresh));
         return [member, { ...each, config: fresh }] as const;
       });
       checkOrder(order);
@@ -375,30 +367,13 @@ export class Tree {
     return (essential.find(({ runner }) => runner.config.type === 'longrun') ?? essential[0])?.runner;
   }
 
-  /** Reads every service directory; adds the templater where templates want one. */
+  /** What the scandir says. */
   #read(raw: RawScandirs): Found[] {
-    // A directory that cannot be read now is judged by what it held before.
-    const wanted = raw.services.some(
-      ({ name, templates, unreadable }) =>
-        templates.length > 0 || (unreadable.length > 0 && this.members.get(name)?.runner.config.hasTemplates),
-    );
-    const stamps = new Map(
-      raw.services.flatMap(({ name, stamps, log }) => [
-        [name, stamps] as const,
-        ...(log ? [[log.name, log.stamps] as const] : []),
-      ]),
-    );
-    const parsed = parseServices(raw.services, this.#options, wanted);
-    const problems = new Map(parsed.map((each) => [each.config.name, this.#problemsOf(each)]));
-    return parsed.map(({ config }) => ({
-      config,
-      // Without its logger a service would soon wait for ever, for somebody to read what it writes.
-      problem: joinProblems([
-        ...(problems.get(config.name) ?? []),
-        ...(problems.get(loggerOf(config.name)) ?? []),
-      ]),
-      stamps: stamps.get(config.name) ?? NO_STAMPS,
-    }));
+    return findServices(raw.services, {
+      switches: this.#options,
+      hadTemplates: (name) => this.members.get(name)?.runner.config.hasTemplates ?? false,
+      hasPipes: this.#loggers !== undefined,
+    });
   }
 
   #isDisabled({ name }: ServiceConfig): boolean {
@@ -436,13 +411,6 @@ export class Tree {
       hint: later && runner.service.pid !== undefined ? `supervise restart ${runner.name}` : undefined,
     });
     return changes;
-  }
-
-  #problemsOf({ config, problems }: Parsed): readonly Problem[] {
-    if (ownerOf(config.name) === undefined || this.#loggers) return problems;
-    const message = `cannot start "${config.name}": there is no addon to make its pipe`;
-    const hint = `ship reaper-${process.arch}.node beside the bundle, or remove ${config.path}`;
-    return [...problems, { message, hint }];
   }
 
   #add({ config, problem, stamps }: Found, launcher?: RunOptions['launcher']): Member {
@@ -655,25 +623,6 @@ export class Tree {
       member.runner.log.warn('still waiting', { for: waitsFor.join(', ') });
     }
   }
-}
-
-/** Files that are new, gone or of other content. */
-function changedFiles(before: RawServiceDir['stamps'], now: RawServiceDir['stamps']): string[] {
-  const names = new Set([...before.keys(), ...now.keys()]);
-  return [...names].filter((name) => before.get(name) !== now.get(name)).sort();
-}
-
-/** A cycle through a logger could not be stopped in order. */
-function stopsAheadOf({ name, dependencies, hasLogger }: ServiceConfig): readonly string[] {
-  return hasLogger ? [...dependencies, loggerOf(name)] : dependencies;
-}
-
-function joinProblems(problems: readonly Problem[]): Problem | undefined {
-  const [first, ...more] = problems;
-  if (!first || more.length === 0) return first;
-  const message = problems.map((problem) => problem.message).join('; ');
-  const hint = problems.flatMap((problem) => problem.hint ?? []).join('; ');
-  return hint ? { message, hint } : { message };
 }
 
 function toUserError({ message, hint }: Problem): UserError {
