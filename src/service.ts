@@ -141,15 +141,15 @@ export class ServiceRunner {
   #take(event: Event): void {
     const before = this.service;
     // What it was started as, it is to its end.
-    const type = isAlive(before) ? this.#startedAs : this.config.type;
-    const { next, effects } = step(before, event, { ...this.config, type }, now());
+    const config = { ...this.config, type: isAlive(before) ? this.#startedAs : this.config.type };
+    const { next, effects } = step(before, event, config, now());
     this.service = next;
     if (next !== before) {
       if (next.is !== before.is) this.changedAt = Date.now();
       if (next.death !== before.death) this.diedAt = Date.now();
       this.#announce(before, next);
       this.#alarm.arm(next.deadline);
-      if (next.is !== before.is || next.pid !== before.pid) this.#probes.follow(next.is, this.config);
+      if (next.is !== before.is || next.pid !== before.pid) this.#probes.follow(next.is, config);
     }
     for (const effect of effects) this.#perform(effect);
     if (next !== before) this.#listener.changed(this, before);

@@ -43,6 +43,20 @@ describe('a rescan tells which changed files take effect when', () => {
     await tree.event('ended', 'app');
     assert.equal(tree.eventsOf('done', 'app').length, 0);
   });
+
+  test('so it is asked for its health, too', async (t) => {
+    const tree = startTree(t, {
+      'app/run': '#!/bin/sh\nuntil [ -e $OUT/go ]; do sleep 0.02; done; echo >&3; exec sleep 1000\n',
+      'app/notification-fd': '3',
+      'app/health': '#!/bin/sh\ntouch $OUT/asked; exit 1\n',
+      'app/health-interval': '50ms',
+    });
+    await tree.event('started, not ready yet', 'app');
+    writeFileSync(join(tree.scandir, 'app/type'), 'oneshot');
+    tree.control('rescan');
+    writeFileSync(join(tree.directory, 'go'), '');
+    await tree.event('failed its health check', 'app');
+  });
 });
 
 describe('a service directory that is half there', () => {
