@@ -232,10 +232,13 @@ test('--watch: a service that always writes beside its run hides no edit, and is
   await tree.event('rescanned');
   writeFiles(tree.scandir, { 'new/run': SLEEPER });
   await tree.event('started', 'new');
-  assert.deepEqual(
-    tree.eventsOf('rescanned').flatMap(({ level, added }) => (level === 'info' ? [added] : [])),
-    ['new'],
+  // Told once all of it is done.
+  const told = await until(
+    'it was told',
+    () => tree.eventsOf('rescanned').filter(({ level }) => level === 'info')[0],
   );
+  assert.equal(told['added'], 'new');
+  assert.equal(tree.eventsOf('rescanned').filter(({ level }) => level === 'info').length, 1);
 });
 
 test('--watch has its threads before anything is started: where none is to be had later, it would end us', async (t) => {
