@@ -35,6 +35,20 @@ const FOREIGN: Readonly<Record<string, readonly [whose: string, instead: string]
   'pipeline-name': ['s6-rc', 'the logger is the service’s own log/run'],
   'flag-essential': ['s6-rc', 'name it essential'],
   'flag-recommended': ['s6-rc', 'remove it'],
+  start: ['s6-rc', 'name it run, and write oneshot into a file "type" if it ends by itself'],
+};
+
+/** What files are called elsewhere, or by who does not look them up; too far from ours for `didYouMean`. */
+const MEANT: Readonly<Record<string, string>> = {
+  'timeout-stop': 'timeout-kill',
+  'stop-timeout': 'timeout-kill',
+  'kill-timeout': 'timeout-kill',
+  'stop-signal': 'down-signal',
+  stopsignal: 'down-signal',
+  depends: 'dependencies.d',
+  depends_on: 'dependencies.d',
+  healthcheck: 'health',
+  environment: 'env',
 };
 
 /** What lies about in the scandir and is passed over at run time: typing mistakes, leftovers, other supervisors' files. */
@@ -91,11 +105,15 @@ function strange({ path: directory, unreadable }: RawServiceDir, name: string, s
   const foreign = Object.hasOwn(FOREIGN, name) ? FOREIGN[name] : undefined;
   if (foreign) return warn(`it is a file of ${foreign[0]}`, foreign[1]);
   if (isLeftover(name)) return warn('it looks like an editor’s or a package manager’s backup', `rm ${path}`);
-  const near = didYouMean(name, KNOWN);
+  const near = Object.hasOwn(MEANT, name) ? MEANT[name] : didYouMean(name, KNOWN);
+  const holdsNames = near === 'dependencies.d' || near === 'env';
+  const isFile = !isDirectory(path);
   return near
     ? warn(
         `no file of a service directory is called so (did you mean "${near}"?)`,
-        `mv ${path} ${join(directory, near)}`,
+        holdsNames && isFile
+          ? `make ${join(directory, near)} a directory of files, one for each name`
+          : `mv ${path} ${join(directory, near)}`,
       )
     : warn('no file of a service directory is called so', `move it to ${directory}/data/, or remove it`);
 }

@@ -17,7 +17,8 @@ export function checkOrdering(facts: Facts): Complaint[] {
   const configs = new Map(services.map(({ config }) => [config.name, config]));
   const stranded = services.flatMap(({ config: { name, down, dependencies: needed } }) =>
     needed.flatMap((other) => {
-      if (down || !configs.get(other)?.down) return [];
+      // For one that is disabled nobody waits.
+      if (down || !configs.get(other)?.down || facts.disabled.has(other)) return [];
       return complain('warning', name, file(name, other), {
         message: `cannot start "${name}" at boot: it waits for "${other}", which has a file "down"`,
         hint: `rm ${scandir.path}/${other}/down, or: supervise up ${other}`,

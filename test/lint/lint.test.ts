@@ -535,6 +535,7 @@ for (const [name, whose, instead] of [
   ['conf', 'runit', 'if run reads it, keep it in data/ or write env/NAME'],
   ['up', 's6-rc', 'name it run, and write oneshot into a file "type"'],
   ['timeout-down', 's6-rc', 'name it timeout-kill'],
+  ['start', 's6-rc', 'name it run, and write oneshot into a file "type" if it ends by itself'],
 ] as const) {
   const [file = ''] = name.split('/');
   one(`${whose}: ${file}`, web({ [name]: '1' }), [
@@ -545,6 +546,54 @@ for (const [name, whose, instead] of [
     instead,
   ]);
 }
+for (const [name, near] of [
+  ['timeout-stop', 'timeout-kill'],
+  ['stop-timeout', 'timeout-kill'],
+  ['kill-timeout', 'timeout-kill'],
+  ['stop-signal', 'down-signal'],
+  ['stopsignal', 'down-signal'],
+  ['healthcheck', 'health'],
+] as const)
+  one(`${name} for ${near}`, web({ [name]: '1' }), [
+    'warning',
+    'web',
+    `web/${name}`,
+    `cannot use DIR/web/${name}: no file of a service directory is called so (did you mean "${near}"?)`,
+    `mv DIR/web/${name} DIR/web/${near}`,
+  ]);
+for (const [name, near] of [
+  ['depends', 'dependencies.d'],
+  ['depends_on', 'dependencies.d'],
+  ['environment', 'env'],
+] as const) {
+  const problem = `cannot use DIR/web/${name}: no file of a service directory is called so (did you mean "${near}"?)`;
+  one(`a file ${name}`, web({ [name]: 'db' }), [
+    'warning',
+    'web',
+    `web/${name}`,
+    problem,
+    `make DIR/web/${near} a directory of files, one for each name`,
+  ]);
+  one(`a directory ${name}`, web({ [`${name}/db`]: '' }), [
+    'warning',
+    'web',
+    `web/${name}`,
+    problem,
+    `mv DIR/web/${name} DIR/web/${near}`,
+  ]);
+}
+CASES.push({
+  what: 'nobody waits for what is disabled',
+  files: { ...web({ 'dependencies.d/db': '' }), 'db/run': SLEEPER, 'db/down': '' },
+  under: { disabled: new Set(['db']) },
+  found: [],
+});
+one(
+  'a name to disable that is none',
+  web({}),
+  ['warning', null, '', 'cannot disable "wbe": no such service', 'did you mean "web"?'],
+  { under: { disabled: new Set(['wbe']) } },
+);
 one('a template by another name', web({ 'templates/app.conf.ctmpl': '' }), [
   'warning',
   'web',
