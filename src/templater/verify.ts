@@ -8,9 +8,10 @@ import { causeOf } from '../errors.ts';
 export const CHECK_TIMEOUT: Ms = 10_000;
 /** What it printed is waited for no longer than this after its end. */
 const LAST_WORDS: Ms = 500;
-/** So much of the end of what it printed is told. */
+/** So much of the beginning and of the end of what it printed is told: what is wrong comes first, what follows from it last. */
 const MOST_OUTPUT = 2048;
-const MOST_LINES = 3;
+const FIRST_LINES = 2;
+const LAST_LINES = 3;
 
 /**
  * `$1` is the check. Our end of the pipe is descriptor 3: when it closes, because we are gone, the check and what it
@@ -36,9 +37,13 @@ export function verify(
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     detached: true,
   });
+  let begin = '';
   let output = '';
+  let length = 0;
   const take = (text: string): void => {
+    begin += text.slice(0, MOST_OUTPUT - begin.length);
     output = (output + text).slice(-MOST_OUTPUT);
+    length += text.length;
   };
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', take);
   const end = (): void => {
@@ -74,16 +79,28 @@ export function verify(
     child.on('close', (code, name) => conclude(code, name));
     const conclude = (code: number | null, name: NodeJS.Signals | null): void => {
       for (const stream of child.stdio) stream?.destroy();
-      if (slow) done(`it was killed after ${timeout / 1000} s${said(output)}`);
+      if (slow) done(`it was killed after ${timeout / 1000} s${said(begin, output, length)}`);
       if (code === 0) done(undefined);
       const status = { code: code ?? 0, signal: name === null ? 0 : constants.signals[name] };
-      done(`${endName(status)}${said(output)}`);
+      done(`${endName(status)}${said(begin, output, length)}`);
     };
   });
 }
 
-function said(output: string): string {
-  const lines = output.split('\n').map((line) => line.trim());
-  const last = lines.filter((line) => line !== '').slice(-MOST_LINES);
-  return last.length > 0 ? `: ${last.join(' | ')}` : '';
+/** @param length of all that it printed: `begin` and `end` may overlap, or leave out what was between them */
+function said(begin: string, end: string, length: number): string {
+  const whole = begin + end.slice(Math.max(0, begin.length + end.length - length));
+  const isWhole = length <= begin.length + end.length;
+  const all = linesOf(whole);
+  if (isWhole && all.length <= FIRST_LINES + LAST_LINES) return all.length > 0 ? `: ${all.join(' | ')}` : '';
+  const first = isWhole ? all : linesOf(begin);
+  const last = isWhole ? all : linesOf(end);
+  return `: ${[...first.slice(0, FIRST_LINES), '…', ...last.slice(-LAST_LINES)].join(' | ')}`;
+}
+
+function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 }

@@ -13,7 +13,7 @@ const mark = (n: number): string => `${100_000 + process.pid}.${n}`;
 const isRunning = (n: number): boolean =>
   processes().some(({ command }) => command.includes(`sleep ${mark(n)}`));
 
-test('0 is fine; anything else is told, with the last lines of what it said', async (t) => {
+test('0 is fine; anything else is told, with the first and the last lines of what it said', async (t) => {
   const directory = tempDir(t);
   const file = join(directory, "it's $HOME.conf");
   writeFileSync(file, 'content\n');
@@ -23,8 +23,13 @@ test('0 is fine; anything else is told, with the last lines of what it said', as
   assert.equal(await verify('kill -15 $$', file, directory, never), 'SIGTERM');
   assert.equal(
     await verify('seq 1 100000; echo; echo bad >&2; exit 1', file, directory, never),
-    'exit 1: 99999 | 100000 | bad',
+    'exit 1: 1 | 2 | … | 99999 | 100000 | bad',
   );
+  const lines = (count: number) => verify(`seq 1 ${count}; exit 1`, file, directory, never);
+  assert.equal(await lines(5), 'exit 1: 1 | 2 | 3 | 4 | 5');
+  assert.equal(await lines(6), 'exit 1: 1 | 2 | … | 4 | 5 | 6');
+  // More than either end alone holds, and less than both.
+  assert.equal(await lines(800), 'exit 1: 1 | 2 | … | 798 | 799 | 800');
   assert.match(
     (await verify('no-such-program {file}', file, directory, never)) ?? '',
     /^exit 127: .*not found/,
