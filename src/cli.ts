@@ -7,6 +7,7 @@ import { type Ms, parseDuration, parseWait } from './core/duration.ts';
 import { parseExitMap } from './core/exit.ts';
 import { GOALS, type Goal } from './core/goal.ts';
 import { parseSignal, UNCATCHABLE } from './core/signals.ts';
+import { parseSourceName, SOURCE_NAMES } from './core/source-name.ts';
 import { didYouMean, UserError } from './errors.ts';
 import type { GatePolicy } from './gate-timeout.ts';
 import { type Format, LEVELS, type Level } from './log.ts';
@@ -129,13 +130,19 @@ const WAITING = [
   '99 when --timeout is over, with what it still waits for.',
 ];
 
-const STARTING: [string, string] = [
+const READINESS =
+  'Without check and notification-fd, a service is ready once executed: give it one before you trust --wait ready.';
+
+const STARTING: [string, string, string] = [
   'Reads the service’s directory again. What has to wait is told to start, says what it waits for, and exits 0.',
   'The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for its end.',
+  READINESS,
 ];
 const RESTARTING = [
   STARTING[0],
   'The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for the end of the old.',
+  STARTING[2],
+  'A service that is up is restarted without waiting for what it depends on.',
 ];
 
 export const COMMANDS = {
@@ -186,7 +193,11 @@ export const COMMANDS = {
   ),
   once: order('once', 'start, and do not start again when it ends', ...STARTING),
   restart: order('restart', 'stop and start', ...RESTARTING),
-  reload: order('reload', 'send the reload-signal (SIGHUP)'),
+  reload: order(
+    'reload',
+    'send the reload-signal (SIGHUP)',
+    'With --wait ready it is 1 as soon as the run that was told ends; one that dies of its signal does so at once.',
+  ),
   signal: {
     usage: 'signal <SIG> <service…>',
     help: 'send a signal to the run of each service: TERM, SIGUSR1, 15, RTMIN+3',
@@ -200,6 +211,7 @@ export const COMMANDS = {
     help: 'wait until all of them are; exit 1 as soon as it cannot happen by itself',
     more: [
       'up: executed, ready or not. ready: or done, for a oneshot. down: over or failed, and not to be started again.',
+      READINESS.replace('--wait', '--for'),
       ...WAITING.slice(1),
     ],
     options: ['for', 'timeout', 'socket'],
@@ -426,7 +438,7 @@ function readOptions(given: Given): Options {
     cache: text('cache', 'a directory', (value) => value),
     helpers: text('helpers', 'a file', (value) => value),
     renderTimeout: text('render-timeout', 'a time such as 5s', parseDuration),
-    source: text('source', 'file:PATH or consul:HOST:PORT', (value) => value),
+    source: text('source', SOURCE_NAMES, (value) => (parseSourceName(value) ? value : undefined)),
     wait: text('wait', 'two times such as 100ms:2s', (value) => (parseWait(value) ? value : undefined)),
     waitUntil: text('wait-until', 'ready or down', (value) =>
       value === 'ready' || value === 'down' ? value : undefined,
@@ -554,7 +566,9 @@ function readSwitch(name: OptionName, value: string | boolean | undefined): bool
 }
 
 function badValue(name: OptionName, expected: string, value: string): UserError {
+  const isGoal = name === 'wait' && GOALS.some((goal) => goal === value);
   return new UserError(
     `cannot use --${flagOf(name)} (or ${envName(name)}): expected ${expected}, got "${value}"`,
+    isGoal ? { hint: `--wait ${value} belongs to up, once, restart, down and reload` } : {},
   );
 }

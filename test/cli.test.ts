@@ -98,6 +98,8 @@ const VALUES: [keyof typeof OPTIONS, string, Partial<Options>][] = [
   ['enable', 'web', { enable: ['web'] }],
   ['watch', '1', { watch: true }],
   ['source', 'file:kv.json', { source: 'file:kv.json' }],
+  ['source', 'consul', { source: 'consul' }],
+  ['source', 'consul:127.0.0.1:8500', { source: 'consul:127.0.0.1:8500' }],
   ['wait', '100ms:2s', { wait: '100ms:2s' }],
   ['wait', '1s', { wait: '1s' }],
   ['cache', '/var/cache/x', { cache: '/var/cache/x' }],
@@ -214,6 +216,7 @@ describe('a value that is none', () => {
       ['TERM', 'TERM:NOPE', 'NOPE:TERM', 'TERM:QUIT:INT', '0:TERM', 'TERM:'],
     ],
     ['wait', 'two times such as 100ms:2s', ['soon', '2s:1s', '1s:2s:3s', ':', '1s:']],
+    ['source', 'file:PATH, consul or consul:HOST:PORT', ['foo', 'file:', 'kv.json', 'Consul']],
     ['log-format', 'text or json', ['xml', 'JSON']],
     ['wait-until', 'ready or down', ['up', 'READY', '1s:2s']],
     ['for', 'ready, up or down', ['done', 'Ready']],
@@ -229,6 +232,13 @@ describe('a value that is none', () => {
         assert.equal(refusal([...verb, `${flag}=${value}`]).message, message);
         if (value !== '') assert.equal(refusal(verb, { [envName(name)]: value }).message, message);
       });
+
+  test('--wait of a verb, given to the tree: whose it is', () => {
+    assert.deepEqual(refusal(['--wait', 'ready']), {
+      message: 'cannot use --wait (or SUPERVISE_WAIT): expected two times such as 100ms:2s, got "ready"',
+      hint: '--wait ready belongs to up, once, restart, down and reload',
+    });
+  });
 
   test('a switch in the environment: named, with what was expected', () => {
     assert.equal(

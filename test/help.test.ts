@@ -10,6 +10,7 @@ import { HOOKS } from '../src/core/hook-docs.ts';
 import { SERVICE_FILES } from '../src/core/servicedir.ts';
 import { EXIT } from '../src/errors.ts';
 import { HELPERS } from '../src/templater/helpers/index.ts';
+import { HELP } from '../src/templater/options.ts';
 import { TEMPLATE_SETTINGS } from '../src/templater/settings.ts';
 import { SLEEPER, startTree, until } from './tree.ts';
 
@@ -133,6 +134,8 @@ To one service: supervise signal USR1 web, supervise reload web (its reload-sign
 
   Reads the service’s directory again. What has to wait is told to start, says what it waits for, and exits 0.
   The crashes before it are forgotten. --wait ready waits for the readiness of the new run, --wait down for the end of the old.
+  Without check and notification-fd, a service is ready once executed: give it one before you trust --wait ready.
+  A service that is up is restarted without waiting for what it depends on.
   Exit 0 when it is told, or with --wait when it is so; 1 as soon as that cannot happen by itself, with the reason;
   99 when --timeout is over, with what it still waits for.
 
@@ -143,6 +146,23 @@ To one service: supervise signal USR1 web, supervise reload web (its reload-sign
 `,
     );
   });
+});
+
+test('what a newcomer asks is on the page', async () => {
+  for (const verb of ['up', 'once', 'restart', 'wait'])
+    assert.match(
+      await help(verb),
+      /Without check and notification-fd, a service is ready once executed/,
+      verb,
+    );
+  assert.match(
+    await help('servicedir'),
+    /\nTimes: 500ms, 5s, 1m; a bare number is milliseconds, as in s6\.\n/,
+  );
+  const templates = await help('templates');
+  for (const word of ['{{> head}}', 'templates/partials/head.hbs', '--helpers FILE', 'on-change', '--settle'])
+    assert.ok(templates.includes(word), word);
+  assert.equal(await help('template'), HELP);
 });
 
 test('the crash hook is given what help says, and nothing else', async (t) => {

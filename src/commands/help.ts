@@ -15,6 +15,10 @@ import { TOPICS } from './reference.ts';
 /** `supervise help [topic]`: a topic is a verb, or a page of the reference. Returns the text. */
 export async function help(topic: string | undefined): Promise<string> {
   if (topic === undefined) return overview();
+  if (topic === 'template') {
+    const { HELP } = await import('../templater/options.ts');
+    return HELP;
+  }
   if (Object.hasOwn(COMMANDS, topic)) return commandHelp(topic as CommandName);
   const page = Object.hasOwn(TOPICS, topic) ? TOPICS[topic] : undefined;
   if (page) return `${(await page.text()).join('\n')}\n`;

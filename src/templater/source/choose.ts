@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parseSourceName, SOURCE_NAMES } from '../../core/source-name.ts';
 import { UserError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { withLocalFiles } from './local-files.ts';
@@ -90,10 +91,7 @@ async function openChosen(
 }
 
 function parseSource(text: string, scandir: string): Choice {
-  const [, kind, rest] = /^(file|consul)(?::(.*))?$/s.exec(text) ?? [];
-  if (kind === 'file' && rest) return { kind, path: resolve(scandir, rest) };
-  if (kind === 'consul') return { kind, address: rest || undefined };
-  throw new UserError(
-    `cannot use the source ${JSON.stringify(text)}: expected file:PATH, consul or consul:HOST:PORT`,
-  );
+  const named = parseSourceName(text);
+  if (!named) throw new UserError(`cannot use the source ${JSON.stringify(text)}: expected ${SOURCE_NAMES}`);
+  return named.kind === 'file' ? { ...named, path: resolve(scandir, named.path) } : named;
 }
