@@ -59,10 +59,13 @@ export class Gate {
     return true;
   }
 
-  /** What a service's templates lack, in words; nothing when they are rendered. */
-  missing(service: string): readonly string[] {
+  /**
+   * What a service's templates lack, in words; nothing when they are rendered.
+   * @param unheard what is said where the templater has not spoken of them
+   */
+  missing(service: string, unheard = 'its templates to be rendered'): readonly string[] {
     if (this.isOpen(service)) return this.#missing.get(service) ?? [];
-    return this.#missing.get(service) ?? ['its templates are not rendered yet'];
+    return this.#missing.get(service) ?? [unheard];
   }
 
   /** The service is gone; one that comes by its name begins anew. */
@@ -140,8 +143,9 @@ export class Gate {
   #hearOfSource(report: SourceState): void {
     const { name, awaySince, cause } = report;
     const wasAway = typeof this.source?.awaySince === 'number';
+    const lost = this.source ? 'lost the source' : 'could not reach the source';
     this.source = report;
-    if (awaySince !== null && !wasAway) this.heard('warn', 'lost the source', { source: name, cause });
+    if (awaySince !== null && !wasAway) this.heard('warn', lost, { source: name, cause });
     if (awaySince === null && wasAway) this.heard('info', 'reached the source', { source: name });
   }
 

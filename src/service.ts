@@ -80,6 +80,8 @@ export class ServiceRunner {
   readonly #options: RunOptions;
   readonly #alarm = new Alarm(() => this.send({ type: 'timeout' }));
   #startedAs: ServiceConfig['type'] = 'longrun';
+  /** Where its run says that it is ready. */
+  #readyAt: number | undefined;
   #queue: Event[] = [];
   #stepping = false;
   #sockets: Socket[] = [];
@@ -99,7 +101,13 @@ export class ServiceRunner {
 
   /** How its check or its health was answered last, where that was no yes. */
   get complaint(): string | undefined {
-    return this.#probes.complaint;
+    return this.#probes.complaint ?? this.#silence;
+  }
+
+  /** It has yet to say that it is ready. */
+  get #silence(): string | undefined {
+    const waits = this.service.is === 'up' && this.#startedAs === 'longrun' && this.#readyAt !== undefined;
+    return waits ? `nothing written to descriptor ${this.#readyAt} yet` : undefined;
   }
 
   get name(): string {
@@ -247,6 +255,7 @@ export class ServiceRunner {
     this.#startedAs = this.config.type;
     const { link, launcher, streams } = this.#options;
     const { command, notificationFd, name } = this.config;
+    this.#readyAt = notificationFd;
     const own: readonly string[] = command ?? ['./run', name];
     const argv = [...(launcher ?? []), ...own] as unknown as SpawnSpec['argv'];
     const pipes = [notificationFd, link?.fd].filter((fd) => fd !== undefined);

@@ -151,7 +151,13 @@ export class Tree {
     hooks.scandirs = raw?.scandirs ?? [];
     const found = raw ? this.#read(raw) : [];
     if (command) {
-      const config = { ...bareConfig(MAIN_COMMAND, command), restart: 'never' as const, essential: true };
+      const config: ServiceConfig = {
+        ...bareConfig(MAIN_COMMAND, command),
+        restart: 'never',
+        essential: true,
+        // As under tini: it ends when it ends, within the budget of the whole stop.
+        timeoutKill: undefined,
+      };
       const waitsFor = found
         .filter(({ config, problem }) => !config.down && !problem && !ownerOf(config.name))
         .map(({ config }) => config.name);
@@ -159,7 +165,7 @@ export class Tree {
     }
     checkOrder(new Map(found.map(({ config }) => [config.name, stopsBehind(config)])));
     const fatal = found.find(
-      ({ config, problem }) => config.essential && problem && !this.#isDisabled(config),
+      ({ config, problem }) => config.essential && problem && !this.isDisabled(config),
     );
     if (fatal?.problem) throw toUserError(fatal.problem);
     for (const each of found) this.#add(each, each.config.name === MAIN_COMMAND ? launcher : undefined);
@@ -180,7 +186,7 @@ export class Tree {
    */
   rescan(idle: 'info' | 'debug' = 'info'): Rescanned {
     const { scandirs, hooks } = this.#options;
-    const result: Rescanned = { added: [], removed: [], changed: [], files: {} };
+    const result: Rescanned = { added: [], removed: [], changed: [], files: {}, problems: [] };
     if (scandirs.length === 0 || this.stopping || !this.#begun) return result;
     const raw = readScandirs(scandirs);
     const found = this.#read(raw);
@@ -194,8 +200,11 @@ export class Tree {
     if (command) command.config = { ...command.config, dependencies: needed };
     hooks.scandirs = raw.scandirs;
     for (const each of found) {
-      const { config } = each;
+      const { config, problem } = each;
       const member = this.members.get(config.name);
+      // That of a logger is told with its service's.
+      if (problem && !this.isDisabled(config) && ownerOf(config.name) === undefined)
+        result.problems.push({ service: config.name, message: problem.message, hint: problem.hint ?? null });
       if (!member) {
         result.added.push(config.name);
         const added = this.#add(each);
@@ -349,7 +358,7 @@ export class Tree {
       if (!other || isUp(other.runner.service)) return [];
       const { config, service } = other.runner;
       // Somebody says that it is not run here: it is somewhere else, or done without.
-      return this.#isDisabled(config) && service.want === 'down' ? [] : [other];
+      return this.isDisabled(config) && service.want === 'down' ? [] : [other];
     });
   }
 
@@ -376,7 +385,8 @@ export class Tree {
     });
   }
 
-  #isDisabled({ name }: ServiceConfig): boolean {
+  /** Somebody says that it is not run here: it is not started at boot, and nobody waits for it. */
+  isDisabled({ name }: ServiceConfig): boolean {
     return this.#options.disabled.has(name) || this.#options.disabled.has(ownerOf(name) ?? name);
   }
 
@@ -447,7 +457,7 @@ export class Tree {
       removed: false,
     };
     this.members.set(config.name, member);
-    if (problem && !this.#isDisabled(config)) this.#complain(config.name, problem);
+    if (problem && !this.isDisabled(config)) this.#complain(config.name, problem);
     return member;
   }
 
@@ -461,10 +471,11 @@ export class Tree {
     const broken = problem !== undefined && problem.message !== member.problem?.message;
     const differs = JSON.stringify(config) !== JSON.stringify(runner.config);
     if (broken) this.#complain(config.name, problem);
-    const changed = changedFiles(member.stamps, stamps);
+    // Of what is refused nothing takes effect; it is told once all of it does.
+    const changed = problem ? [] : changedFiles(member.stamps, stamps);
     const files = changed.length > 0 ? this.#tellChanges(member, changed) : [];
     member.problem = problem;
-    member.stamps = stamps;
+    if (!problem) member.stamps = stamps;
     // The order is what was checked, whatever else is wrong with it.
     runner.config = problem ? { ...runner.config, dependencies: config.dependencies } : config;
     return { isNew: mended || broken || differs || files.length > 0, files };
@@ -597,8 +608,9 @@ export class Tree {
 
   #openStale(name: string): boolean {
     const member = this.members.get(name);
+    const lacks = this.gate.missing(name).join(', ');
     if (!member?.asked || !this.gate.openStale(name)) return false;
-    member.runner.log.warn('started on files from before', { lacks: this.gate.missing(name).join(', ') });
+    member.runner.log.warn('started on files from before', { lacks });
     return true;
   }
 
@@ -606,7 +618,7 @@ export class Tree {
   #failAtGate(name: string, within: Ms): void {
     const member = this.members.get(name);
     if (!member?.asked || this.stopping) return;
-    const lacks = this.gate.missing(name).join(', ');
+    const lacks = this.gate.missing(name, 'the templater has said nothing').join(', ');
     const reason = `its templates were not rendered within ${formatDuration(within)}: ${lacks}`;
     member.problem = { message: `cannot start "${name}": ${reason}`, hint: 'mend that', isAtGate: true };
     this.#complain(name, member.problem);

@@ -1,6 +1,6 @@
 /** The main job, end to end: a service whose config follows a real Consul agent. */
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type ConsulAgent, startConsul } from './consul.ts';
@@ -65,6 +65,20 @@ test('several changes at once are one restart', async (t) => {
   await tree.event('started', 'app', 2);
   await until('the second start to be seen', () => tree.lines('seen').length === 2);
   assert.deepEqual(tree.lines('seen'), ['000', '111']);
+});
+
+test('a Consul that was never reached: said so, and what a start on files from before lacks is named', async (t) => {
+  const tree = follow(
+    t,
+    { 'app/run': APP, 'app/templates/app.conf.hbs': template('e2e/a', 'restart') },
+    { args: ['--gate-timeout', '1:stale'], env: { CONSUL_HTTP_ADDR: '127.0.0.1:1' } },
+  );
+  // It is there long before the templater runs.
+  writeFileSync(join(tree.directory, 'app.conf'), 'old\n');
+  await tree.event('could not reach consul', 'templater');
+  const { lacks } = await tree.event('started on files from before', 'app');
+  assert.match(String(lacks), /^key "e2e\/a"/);
+  assert.match(tree.control('events').stdout, /warn: could not reach the source source=/);
 });
 
 test('the gate: a service first starts when its files are there; what is missing is named', async (t) => {

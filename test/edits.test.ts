@@ -59,6 +59,36 @@ describe('a rescan tells which changed files take effect when', () => {
   });
 });
 
+describe('a rescan tells what it refuses', () => {
+  test('to whoever asked, with hints and exit 1; nothing of it is said to take effect until it is mended', async (t) => {
+    const tree = startTree(t, { 'app/run': SLEEPER });
+    await tree.event('started', 'app');
+    mkdirSync(join(tree.scandir, 'new'));
+    writeFileSync(join(tree.scandir, 'new/run'), SLEEPER, { mode: 0o644 });
+    writeFileSync(join(tree.scandir, 'app/timeout-kill'), 'soon');
+    const { code, stdout } = tree.control('rescan');
+    assert.equal(code, 1);
+    assert.equal(
+      stdout.replaceAll(tree.scandir, 'S'),
+      `added: new
+changed: app
+cannot read S/app/timeout-kill: expected a time such as 5s, got "soon"
+cannot start "new": ./run is not executable
+  hint: chmod +x S/new/run
+`,
+    );
+    assert.equal(tree.eventsOf('changed').length, 0);
+    assert.equal(tree.control('rescan').code, 1, 'as long as it is so');
+    writeFileSync(join(tree.scandir, 'app/timeout-kill'), '1s');
+    rmSync(join(tree.scandir, 'new'), { recursive: true });
+    assert.deepEqual(tree.control('rescan'), {
+      code: 0,
+      stdout: 'removed: new\nchanged: app (timeout-kill at once)\n',
+      stderr: '',
+    });
+  });
+});
+
 describe('a service directory that is half there', () => {
   test('is not started when it is whole if it was told to be down meanwhile, or before', async (t) => {
     const tree = startTree(t, { 'a/run': SLEEPER, 'b/run': 'no script', 'c/run': SLEEPER });
@@ -169,6 +199,26 @@ describe('switches', () => {
     await tree.event('started', 'db');
     tree.control('rescan');
     assert.equal(tree.eventsOf('stopping').length, 0);
+  });
+
+  test('a variable that is none of ours is told, once', async (t) => {
+    const tree = startTree(
+      t,
+      { 'app/run': SLEEPER },
+      {
+        env: {
+          SUPERVISE_DISABEL: 'x',
+          SUPERVISE_ZZZZZZZZ: '1',
+          SUPERVISE_REASON: 'a hook’s',
+          SUPERVISE_LINK_FD: '',
+        },
+      },
+    );
+    const { level, names, hint } = await tree.event('passed over unknown variables');
+    assert.deepEqual(
+      [level, names, hint],
+      ['warn', 'SUPERVISE_DISABEL, SUPERVISE_ZZZZZZZZ', 'SUPERVISE_DISABEL: did you mean SUPERVISE_DISABLE?'],
+    );
   });
 
   test('a broken service that is disabled is nobody’s trouble', async (t) => {

@@ -352,9 +352,14 @@ describe('--gate-timeout', () => {
     assert.equal(tree.control('rescan').code, 0);
     assert.equal(tree.control('up', 'app').code, 0);
     await until('old', () => tree.lines('seen')[0] === 'old');
-    await tree.event('started on files from before', 'app');
+    assert.equal((await tree.event('started on files from before', 'app'))['lacks'], 'key "v"');
     writeFiles(tree.scandir, kv({ v: 'new' }));
     await until('new', () => tree.lines('seen')[1] === 'new');
+    writeFiles(tree.scandir, { 'app/templates/app.conf.hbs': template().replace('"v"', '"other"') });
+    tree.control('rescan');
+    await until('what it waits for', () =>
+      /config held back: waits for key "other"/.test(tree.control('status').stdout),
+    );
   });
 
   test('stale, but there is no file: it waits', async (t) => {

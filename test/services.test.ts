@@ -140,7 +140,7 @@ test('dependencies: a service starts when what it depends on is ready', async (t
   };
   assert.deepEqual(services[0]?.waitsFor, ['web (down)']);
   assert.equal(tree.control('check').code, 1);
-  assert.match(tree.control('check').stdout, /web: waits for db \(up\)\n/);
+  assert.match(tree.control('check').stdout, /web: waits for db \(nothing written to descriptor 3 yet\)\n/);
   writeFileSync(join(tree.directory, 'go-db'), '');
   await tree.event('ready', 'db');
   await tree.event('started, not ready yet', 'web');

@@ -46,6 +46,13 @@ test('a chain of four, one of which ignores TERM: mirror order, the stubborn one
   assert.ok(took < 3000, `whole stop took ${took} ms`);
 });
 
+test('the main command has no timeout-kill of its own: the whole budget is its', async (t) => {
+  const tree = startTree(t, { 'web/run': SLEEPER }, { args: ['--', 'sleep', '1000'] });
+  await tree.event('started', '(command)');
+  const { services } = JSON.parse(tree.control('status', '(command)', '--json').stdout);
+  assert.equal(services[0].settings['timeout-kill'], 'none');
+});
+
 test('when the budget is too small for all timeouts, each gets its share and the whole is in time', async (t) => {
   const tree = startTree(
     t,

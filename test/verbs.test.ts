@@ -10,6 +10,7 @@ import { BUNDLE, NODE, type RunningTree, SLEEPER, startTree, tempDir, until, wri
 /** Ready when its directory's parent has a file of this name. */
 const readyWhen = (name: string): string =>
   `#!/bin/sh\nuntil [ -e $OUT/${name} ]; do sleep 0.02; done; echo >&3; exec sleep 1000\n`;
+const UNWRITTEN = 'nothing written to descriptor 3 yet';
 const CRASHES = '#!/bin/sh\nexit 3\n';
 
 /** A verb that runs meanwhile; the tree's own, so that its connection is one of many. */
@@ -132,14 +133,14 @@ test('up --wait ready: 0 when it is ready, 99 with what it still waits for', asy
   const late = tree.control('up', 'db', 'app', '--wait', 'ready', '--timeout', '200ms');
   assert.deepEqual(late, {
     code: 99,
-    stdout: 'app waits for db (up)\n',
-    stderr: 'supervise: cannot up: timed out after 200ms: "db" up, not ready yet; "app" waits for db (up)\n',
+    stdout: `app waits for db (${UNWRITTEN})\n`,
+    stderr: `supervise: cannot up: timed out after 200ms: "db" up, not ready yet (${UNWRITTEN}); "app" waits for db (${UNWRITTEN})\n`,
   });
   const waiting = meanwhile(tree, 'up', 'app', '--wait', 'ready');
   writeFiles(tree.directory, { go: '' });
   const { exitCode, stdout } = await waiting;
   assert.equal(exitCode, 0);
-  assert.match(stdout, /^(app waits for db \(up\)\n)?$/);
+  assert.match(stdout, /^(app waits for db \(nothing written to descriptor 3 yet\)\n)?$/);
   assert.equal(tree.eventsOf('started', 'app').length, 1);
 });
 
@@ -270,6 +271,52 @@ test('signal: to the run, by any of its names; 1 where nothing runs, 100 where i
   assert.equal((await tree.event('died', 'app'))['signal'], 'SIGKILL');
 });
 
+test('reload --wait ready: 1 as soon as the run that was told ends, with how', async (t) => {
+  const tree = startTree(t, { 'noisy/run': SLEEPER, 'good/run': SLEEPER, 'good/reload-signal': 'CONT' });
+  await tree.event('started', 'noisy');
+  await tree.event('started', 'good');
+  assert.deepEqual(tree.control('reload', 'noisy', '--wait', 'ready'), {
+    code: 1,
+    stdout: '',
+    stderr: 'supervise: cannot reload: "noisy" ended: SIGHUP\n',
+  });
+  assert.equal(tree.control('reload', 'good', '--wait', 'ready').code, 0);
+  assert.equal(tree.control('reload', 'good', '--wait', 'ready', '--timeout', '1ms').code, 0);
+});
+
+test('status of one: what it depends on, and what it has; of a disabled one, that it is', async (t) => {
+  const tree = startTree(
+    t,
+    {
+      'db/run': readyWhen('go'),
+      'db/notification-fd': '3',
+      'web/run': SLEEPER,
+      'web/dependencies.d/db': '',
+      'web/check': '#!/bin/sh\n',
+      'web/health': '#!/bin/sh\n',
+      'web/log/run': '#!/bin/sh\nexec cat >/dev/null\n',
+      'off/run': SLEEPER,
+      'lost/run': '#!/no/such/program\n',
+      'lost/restart-delay': '1h',
+    },
+    { args: ['--disable', 'off', '--capture'] },
+  );
+  await tree.event('started, not ready yet', 'db');
+  await tree.event('died', 'lost');
+  const page = tree.control('status', 'web').stdout;
+  assert.match(page, /^ {2}depends on +db \(up\)$/m);
+  assert.match(page, /^ {2}has +check, health, log$/m);
+  assert.match(tree.control('status', 'db').stdout, /^ {2}complaint +nothing written to descriptor 3 yet$/m);
+  const off = tree.control('status', 'off').stdout;
+  assert.match(off, /^ {2}wanted +down \(disabled\)$/m);
+  assert.doesNotMatch(off, /settings/);
+  assert.match(tree.control('status').stdout, /^off .* disabled$/m);
+  assert.match(tree.control('status', 'lost').stdout, /^ {2}last end +cannot execute \.\/run: .*, at 20/m);
+  assert.doesNotMatch(tree.control('status').stdout, /cannot execute .* after /);
+  assert.equal(tree.control('logs', 'web').stderr, 'supervise: "web": its stdout goes to web/log\n');
+  assert.equal(tree.control('logs', 'db').stderr, '');
+});
+
 test('reload: the reload-signal; 1 where nothing runs, and then to nobody', async (t) => {
   const tree = startTree(t, {
     'app/run': '#!/bin/sh\ntrap "echo hup >>$OUT/got" HUP\necho >&3\nwhile :; do sleep 0.02; done\n',
@@ -291,7 +338,7 @@ test('wait: for ready, up and down', async (t) => {
   assert.deepEqual(tree.control('wait', 'db', '--for', 'ready', '--timeout', '50ms'), {
     code: 99,
     stdout: '',
-    stderr: 'supervise: cannot wait: timed out after 50ms: "db" up, not ready yet\n',
+    stderr: `supervise: cannot wait: timed out after 50ms: "db" up, not ready yet (${UNWRITTEN})\n`,
   });
   const ready = meanwhile(tree, 'wait', 'db', '--for', 'ready');
   const down = meanwhile(tree, 'wait', 'db', '--for', 'down');
@@ -444,7 +491,7 @@ test('check: why each is not as it should be', async (t) => {
   assert.deepEqual(tree.control('check'), {
     code: 1,
     stdout: [
-      'a: up, not ready yet',
+      'a: up, not ready yet (nothing written to descriptor 3 yet)',
       'b: failed after exit 3',
       'c: its finish runs after SIGKILL',
       'd: is stopping',

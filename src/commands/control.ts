@@ -30,8 +30,12 @@ export async function control({ command, words, options }: Invocation, print: Pr
     return print(orderedText(data as Ordered | null));
   };
   const data = await ask(request, options.socket, tell);
-  if (verb === 'rescan') print(rescanText(data as Rescanned));
-  else if (verb === 'check') {
+  if (verb === 'rescan') {
+    const rescanned = data as Rescanned;
+    print(rescanText(rescanned));
+    return rescanned.problems.length === 0 ? EXIT.yes : EXIT.no;
+  }
+  if (verb === 'check') {
     const unwell = data as string[];
     for (const line of unwell) print(`${line}\n`);
     return unwell.length === 0 ? EXIT.yes : EXIT.no;
@@ -48,7 +52,7 @@ function orderedText(ordered: Ordered | null): string {
 }
 
 /** `changed: app (run at the next start, timeout-kill at once)` */
-function rescanText({ added, removed, changed, files }: Rescanned): string {
+function rescanText({ added, removed, changed, files, problems }: Rescanned): string {
   const detailed = changed.map((name) => {
     const details = (files[name] ?? []).map(({ file, takes }) => `${file} ${takes}`);
     return details.length > 0 ? `${name} (${details.join(', ')})` : name;
@@ -56,5 +60,6 @@ function rescanText({ added, removed, changed, files }: Rescanned): string {
   const lines = Object.entries({ added, removed, changed: detailed }).flatMap(([what, names]) =>
     names.length > 0 ? [`${what}: ${names.join(', ')}`] : [],
   );
-  return lines.length > 0 ? `${lines.join('\n')}\n` : 'nothing changed\n';
+  const told = problems.map(({ message, hint }) => `${message}${hint ? `\n  hint: ${hint}` : ''}`);
+  return `${[...(lines.length > 0 ? lines : ['nothing changed']), ...told].join('\n')}\n`;
 }

@@ -1,6 +1,7 @@
 import type { Invocation } from '../cli.ts';
 import { ask } from '../control/client.ts';
-import type { OutputRecord } from '../control/protocol.ts';
+import type { OutputRecord, Status } from '../control/protocol.ts';
+import { loggerOf } from '../core/servicedir.ts';
 import { EXIT } from '../errors.ts';
 import type { Print } from './control.ts';
 
@@ -8,6 +9,7 @@ const NEWLINE = 0x0a;
 
 /** `supervise logs`: the last output of services; with `--follow` on, until the tree ends. Returns the exit code. */
 export async function logs({ words, options }: Invocation, print: Print): Promise<number> {
+  await tellOfLoggers(words, options.socket);
   const dress = new Set(words).size > 1 ? prefixer() : bytesOf;
   const tell = (data: unknown): boolean => {
     const records = (data ?? []) as readonly OutputRecord[];
@@ -17,6 +19,14 @@ export async function logs({ words, options }: Invocation, print: Print): Promis
   };
   tell(await ask({ do: 'logs', services: words, follow: options.follow }, options.socket, tell));
   return EXIT.yes;
+}
+
+/** Where there is a logger, what a service writes to stdout is in the logger's hands. */
+async function tellOfLoggers(services: readonly string[], socket: string | undefined): Promise<void> {
+  const status = (await ask({ do: 'status', services: [...services] }, socket)) as Status;
+  for (const { name, has } of status.services)
+    if (has.includes('log'))
+      process.stderr.write(`supervise: "${name}": its stdout goes to ${loggerOf(name)}\n`);
 }
 
 function bytesOf({ text, base64 }: OutputRecord): Buffer {

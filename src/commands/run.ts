@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { setFlagsFromString } from 'node:v8';
-import { type Invocation, verbNear } from '../cli.ts';
+import { envName, type Invocation, OPTIONS, verbNear } from '../cli.ts';
 import { signalName } from '../core/signals.ts';
 import { describe, EXIT, UserError } from '../errors.ts';
 import { Events } from '../events.ts';
@@ -180,6 +180,7 @@ export async function run(
     // A signal may have come while the socket was made.
     if (!shutdown.isRunning) tree.start();
     await log.ready();
+    await tellOfVariables(log);
     oom = await watchMemory();
     if (isWatched) {
       const look = coalesce(() => rescanTree(tree, log, 'debug'));
@@ -366,6 +367,27 @@ async function openControl(
       },
     }
   );
+}
+
+/** A mistyped variable says nothing; no more than a warning, since images share an environment. */
+async function tellOfVariables(log: RootLog): Promise<void> {
+  if (!Object.keys(process.env).some((name) => name.startsWith('SUPERVISE_'))) return;
+  const { unknownVariables } = await import('../core/unknown-variables.ts');
+  const { VARIABLES } = await import('../core/environment.ts');
+  const { HOOKS } = await import('../core/hook-docs.ts');
+  const known = [
+    ...Object.keys(OPTIONS).map(envName),
+    ...Object.keys(VARIABLES),
+    ...Object.values(HOOKS).flatMap(({ env }) => Object.keys(env)),
+  ];
+  const unknown = unknownVariables(Object.keys(process.env), known);
+  if (unknown.length === 0) return;
+  log.warn('passed over unknown variables', {
+    names: unknown.map(({ name }) => name).join(', '),
+    hint:
+      unknown.flatMap(({ name, near }) => (near ? `${name}: did you mean ${near}?` : [])).join(' ') ||
+      undefined,
+  });
 }
 
 async function watchMemory(): Promise<OomWatch> {

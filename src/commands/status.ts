@@ -84,23 +84,20 @@ function details(service: ServiceStatus, now: number): string[] {
   const settings = Object.entries(service.settings).map(([file, value]) => `${file} ${value}`);
   const rows: [string, string | undefined][] = [
     ['is', `${service.is}, since ${service.since} (${ago(service.since, now)} ago)`],
-    ['wanted', service.wanted],
+    ['wanted', `${service.wanted}${service.disabled ? ' (disabled)' : ''}`],
     ['pid', service.pid === null ? undefined : String(service.pid)],
     ['problem', problem ?? undefined],
     ['hint', hint ?? undefined],
     ['waits for', listed(service.waitsFor)],
+    ['depends on', listed(service.dependencies.map(({ name, is }) => `${name} (${is})`))],
     ['complaint', service.complaint ?? undefined],
-    ['config held back', listed(service.heldBack)],
+    ['config held back', heldBackWords(service)],
     ['config', rolloutWords(service)],
     ['crashes', crashes === 0 ? undefined : `${crashes} in a row`],
-    [
-      'last end',
-      death
-        ? `${deathName(death)} after ${formatDuration(death.ranMs)}, at ${death.at} (${ago(death.at, now)} ago)`
-        : undefined,
-    ],
+    ['last end', death ? `${endWords(death)}, at ${death.at} (${ago(death.at, now)} ago)` : undefined],
     ['next start', nextStart === null ? undefined : `in ${left(nextStart, now)}`],
     ['directory', path ?? undefined],
+    ['has', listed(service.has)],
     ['settings', settings.length > 0 ? settings.join(', ') : undefined],
   ];
   return columns(
@@ -129,15 +126,16 @@ function treeLines(status: Status, now: number): string[] {
 function notes(service: ServiceStatus, now: number): string {
   const { lastDeath: death, nextStart } = service;
   const waitsFor = listed(service.waitsFor);
-  const heldBack = listed(service.heldBack);
+  const heldBack = heldBackWords(service);
   return [
+    service.disabled ? 'disabled' : undefined,
     service.problem,
     service.complaint,
     waitsFor && `waits for ${waitsFor}`,
     heldBack && `config held back: ${heldBack}`,
     rolloutNote(service),
     nextStart === null ? undefined : `starts in ${left(nextStart, now)}`,
-    death ? `last end: ${deathName(death)} after ${formatDuration(death.ranMs)}` : undefined,
+    death ? `last end: ${endWords(death)}` : undefined,
   ]
     .filter((note) => note)
     .join('; ');
@@ -153,6 +151,19 @@ function rolloutWords(service: ServiceStatus): string | undefined {
   if (!rollout) return undefined;
   const now = `generation ${rollout.generation ?? 'without a name'}: ${rollout.state}, since ${rollout.since}`;
   return rollout.bad ? `${now}; ${rollout.bad.generation} was bad: ${rollout.bad.cause}` : now;
+}
+
+/** A value that nobody has put there is a wait; all else is a reason. */
+function heldBackWords({ heldBack }: ServiceStatus): string | undefined {
+  return listed(
+    heldBack.map((each) => (/^(key|keys under|service) "/.test(each) ? `waits for ${each}` : each)),
+  );
+}
+
+/** What was never executed ran for no time. */
+function endWords(death: NonNullable<ServiceStatus['lastDeath']>): string {
+  const name = deathName(death);
+  return name.startsWith('cannot ') ? name : `${name} after ${formatDuration(death.ranMs)}`;
 }
 
 function listed(words: readonly string[]): string | undefined {

@@ -103,6 +103,7 @@ export class Controller {
     if (until === undefined) return agree(result());
     // `down` is down; of an order that starts, it is the end of that run which is waited for.
     const wish = { verb, services, until, timeoutMs, ...(verb === 'down' ? {} : { ends }) };
+    if (verb === 'reload' && until !== 'down') Object.assign(wish, { signalled: true });
     return this.#waiters.wait(wish, result(), result);
   }
 

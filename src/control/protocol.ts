@@ -46,6 +46,8 @@ export interface ServiceStatus {
   type: 'longrun' | 'oneshot';
   is: string;
   wanted: 'up' | 'once' | 'down';
+  /** By SUPERVISE_DISABLE: not started at boot, and nobody waits for it. */
+  disabled: boolean;
   since: string;
   pid: number | null;
   /** Crashes in a row. */
@@ -59,6 +61,10 @@ export interface ServiceStatus {
   } | null;
   /** When a backoff ends. */
   nextStart: string | null;
+  /** What it depends on, and what that is. */
+  dependencies: { name: string; is: string }[];
+  /** What it has beside its run: check, health, finish, log, templates. */
+  has: string[];
   /** What a start waits for, in words. */
   waitsFor: string[];
   /** How its check or its health was answered last, where that was no yes. */
@@ -105,6 +111,8 @@ export interface Rescanned {
   changed: string[];
   /** The changed files of a service that goes on, and when each takes effect. */
   files: Record<string, { file: string; takes: 'at once' | 'at the next start' }[]>;
+  /** What cannot be started as its directory now is, or goes on as it was before. */
+  problems: { service: string; message: string; hint: string | null }[];
 }
 
 /** What an order left each of its services in. */

@@ -42,8 +42,9 @@ export function serviceStatus(tree: Tree, member: Member): ServiceStatus {
   return {
     name: runner.name,
     type: config.type,
-    is: problem && service.is === 'down' ? 'failed' : service.is,
+    is: isOf(member),
     wanted: asked ?? service.want,
+    disabled: tree.isDisabled(config),
     since: iso(runner.changedAt),
     pid: service.pid ?? null,
     crashes: service.is === 'ready' && isForgiven(service, config, now()) ? 0 : service.crashes,
@@ -60,6 +61,11 @@ export function serviceStatus(tree: Tree, member: Member): ServiceStatus {
       service.is === 'backoff' && service.deadline !== undefined
         ? iso(Date.now() + service.deadline - now())
         : null,
+    dependencies: config.dependencies.flatMap((name) => {
+      const other = tree.members.get(name);
+      return other ? [{ name, is: isOf(other) }] : [];
+    }),
+    has: partsOf(config),
     waitsFor: tree.waitsFor(member),
     complaint: runner.complaint ?? null,
     heldBack: tree.gate.isOpen(runner.name) ? [...tree.gate.missing(runner.name)] : [],
@@ -67,8 +73,24 @@ export function serviceStatus(tree: Tree, member: Member): ServiceStatus {
     problem: problem?.message ?? null,
     hint: problem?.hint ?? null,
     path: config.path ?? null,
-    settings: settingsOf(config),
+    settings: settingsOf(tree.isDisabled(config) ? { ...config, down: false } : config),
   };
+}
+
+function isOf({ runner, problem }: Member): string {
+  return problem && runner.service.is === 'down' ? 'failed' : runner.service.is;
+}
+
+/** What it has beside its run, by the names of the files. */
+function partsOf({ hasCheck, hasHealth, hasFinish, hasLogger, hasTemplates }: ServiceConfig): string[] {
+  const parts = {
+    check: hasCheck,
+    health: hasHealth,
+    finish: hasFinish,
+    log: hasLogger,
+    templates: hasTemplates,
+  };
+  return Object.entries(parts).flatMap(([name, has]) => (has ? [name] : []));
 }
 
 /** Each service that should be up and ready and is not, with the reason. Empty: all is well. */

@@ -1,6 +1,7 @@
 import { formatDuration, type Ms } from '../core/duration.ts';
 import type { Goal } from '../core/goal.ts';
 import type { Death } from '../core/lifecycle.ts';
+import { endName } from '../core/signals.ts';
 import { EXIT } from '../errors.ts';
 import { Alarm, now } from '../os/clock.ts';
 import type { Member, Tree } from '../tree.ts';
@@ -17,11 +18,18 @@ export interface Wish {
   timeoutMs: Ms | undefined;
   /** With `until` down: each service's last end when the order was given, where a new one is waited for. */
   ends?: ReadonlyMap<string, Death | undefined>;
+  /** It is the living run that got a signal: its end is a no, and what it is counts once it has outlived that. */
+  signalled?: boolean;
 }
+
+/** A signal that kills does so at once; whoever lives so long after it lives on. */
+const OUTLIVES_MS: Ms = 250;
 
 interface Waiter extends Wish {
   client: Client;
   alarm: Alarm;
+  /** When a run that was signalled is taken to live on. */
+  believed: Alarm;
 }
 
 /**
@@ -46,14 +54,23 @@ export class Waiters {
       const waiter: Waiter = {
         ...wish,
         client: { ...client, end: (reply) => client.end(reply.ok ? agree(last()) : reply) },
-        alarm: new Alarm(() => waiter.client.end(this.#timedOut(waiter))),
+        alarm: new Alarm(() => {
+          const isSo = waiter.services.every((name) => this.#isFulfilled(name, waiter));
+          waiter.client.end(isSo ? agree(null) : this.#timedOut(waiter));
+        }),
+        believed: new Alarm(() => {
+          waiter.believed.arm(undefined);
+          this.#judge(waiter);
+        }),
       };
       this.#waiters.add(waiter);
       if (wish.timeoutMs !== undefined) waiter.alarm.arm(now() + wish.timeoutMs);
+      if (wish.signalled) waiter.believed.arm(now() + OUTLIVES_MS);
       this.#judge(waiter);
       return () => {
         this.#waiters.delete(waiter);
         waiter.alarm.arm(undefined);
+        waiter.believed.arm(undefined);
       };
     };
   }
@@ -72,12 +89,12 @@ export class Waiters {
   #judge(waiter: Waiter): void {
     const open = waiter.services.filter((name) => !this.#isFulfilled(name, waiter));
     const never = open.flatMap((name) => this.#whyNever(name, waiter) ?? []);
-    if (open.length === 0) waiter.client.end(agree(null));
+    if (open.length === 0 && !waiter.believed.isArmed) waiter.client.end(agree(null));
     else if (never.length > 0)
       waiter.client.end(refuse(`cannot ${waiter.verb}: ${never.join('; ')}`, EXIT.no));
   }
 
-  #isFulfilled(name: string, { until, ends }: Wish): boolean {
+  #isFulfilled(name: string, { until, ends, signalled }: Wish): boolean {
     const member = this.#tree.members.get(name);
     // One whose directory is gone, and which is therefore forgotten, is down.
     if (!member) return until === 'down';
@@ -87,17 +104,21 @@ export class Waiters {
       if (ends) return death !== ends.get(name) && is !== 'finishing';
       return (runner.isSettled || is === 'done') && (!asked || problem !== undefined);
     }
+    if (signalled && death !== ends?.get(name)) return false;
     // One that is done and told to run again has yet to begin.
     return is === 'ready' || (is === 'done' && !asked) || (until === 'up' && is === 'up');
   }
 
   /** Why it will not happen unless somebody does something about it; undefined as long as it may. */
-  #whyNever(name: string, { until, ends }: Wish): string | undefined {
+  #whyNever(name: string, { until, ends, signalled }: Wish): string | undefined {
     const member = this.#tree.members.get(name);
     // To be down is in reach of everything but of what was to run first, and cannot.
     if (until === 'down' && !(ends && member?.asked)) return undefined;
     if (!member) return `"${name}" is gone`;
     if (this.#tree.stopping) return `"${name}": the tree is stopping`;
+    const { death } = member.runner.service;
+    if (signalled && death && death !== ends?.get(name))
+      return `"${name}" ended: ${death.reason ?? endName(death)}`;
     const root = this.#rootOf(member);
     if (!root) return undefined;
     if (root !== member)

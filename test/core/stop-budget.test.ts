@@ -46,6 +46,7 @@ describe('patience', () => {
     ['and the little one is not lengthened', 1000, 8000, [1000, 5000, 5000], 1000],
     ['no limit of its own, alone: all that is left', undefined, 8500, [9000], 8500],
     ['no limit of its own, above another without: half', undefined, 8500, [9000, 9000], 4250],
+    ['no limit of its own, above one with: all but the other’s', undefined, 29_500, [30_000, 5000], 24_500],
     ['at the bottom of the way: what is left', 60_000, 700, [60_000], 700],
     ['nothing is left', 5000, 0, [5000], 0],
     ['less than nothing is left', 5000, -20, [5000], 0],

@@ -401,7 +401,7 @@ test('-h and -version, with one dash and two', async (t) => {
 
 test('with nothing but -template it is Consul on this machine', async (t) => {
   const run = startLone(t, A, ['-template', 'a.hbs:out/a'], { source: [], env: { CONSUL_HTTP_TOKEN: 'x' } });
-  const { consul } = await run.event('lost consul').catch(() => run.event('rendered'));
+  const { consul } = await run.event('could not reach consul').catch(() => run.event('rendered'));
   if (consul !== undefined) assert.equal(consul, 'consul at 127.0.0.1:8500');
   assert.ok(contentOf(run, 'a.hbs'));
 });

@@ -101,9 +101,10 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
       }
       silent.add(loop);
       if (silent.size < Math.min(loops.size, MOST_WAITING)) return;
+      const event = awaySince === undefined ? 'could not reach consul' : 'lost consul';
       awaySince = Date.now();
       awayCause = cause;
-      log.warn('lost consul', { consul: name, cause });
+      log.warn(event, { consul: name, cause });
       onState({ name, awaySince, cause });
     },
     unfit(loop) {
