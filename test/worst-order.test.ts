@@ -69,7 +69,7 @@ test('a SIGHUP that comes ahead of the start starts nothing that the start would
     gatePolicy: undefined,
     isOutOfMemory: () => false,
   });
-  assert.deepEqual(tree.rescan(), { added: [], removed: [], changed: [], files: {} });
+  assert.deepEqual(tree.rescan(), { added: [], removed: [], changed: [], files: {}, problems: [] });
   assert.equal(tree.members.size, 0);
 });
 test('the main command does not wait for a service that was removed', async (t) => {
