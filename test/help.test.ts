@@ -173,6 +173,8 @@ test('the crash hook is given what help says, and nothing else', async (t) => {
         '#!/bin/sh\n{ echo $#; env | grep ^SUPERVISE_ | cut -d= -f1 | sort; } >$OUT/new; mv $OUT/new $OUT/given\n',
       'app/run': '#!/bin/sh\nexit 3\n',
       'app/restart': 'never',
+      'app/templates/a.hbs': '{{!-- dest: ${OUT}/a --}}\nx\n',
+      '.supervise/kv.json': '{}',
       'stays/run': SLEEPER,
     },
     { args: ['--capture'] },

@@ -18,6 +18,9 @@ export const HOOKS: Readonly<
       SUPERVISE_DELAY_MS: 'when it is restarted, in ms; else 0',
       SUPERVISE_LOG_TAIL:
         'a file with the last 64 KiB of its output, gone with the hook; only with --log-prefix or --capture',
+      SUPERVISE_CONFIG:
+        'what is known of its config: unproven, settling, good, bad or recovering; only where it has templates',
+      SUPERVISE_GENERATION: 'which config that is; only where it has templates',
     },
   },
   finish: {

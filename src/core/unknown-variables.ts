@@ -1,7 +1,7 @@
 import { didYouMean } from '../errors.ts';
 
 /** What services and hooks get from us beside what help says; a tree within a tree inherits it. */
-const HANDED_DOWN = ['SUPERVISE_LINK_FD', 'SUPERVISE_CONFIG', 'SUPERVISE_GENERATION'];
+const HANDED_DOWN = ['SUPERVISE_LINK_FD'];
 
 /**
  * Variables that bear our name and are none of ours: typing mistakes, as a rule.
