@@ -159,7 +159,7 @@ describe('who imports whom', () => {
     const allowed = (target: string): boolean =>
       /^(core|os|templater|lint)\//.test(target) || target === 'errors.ts' || target.startsWith('node:');
     assert.deepEqual(strangers(within('lint'), allowed), []);
-    for (const target of ['os/spawn.ts', 'os/native.ts', 'templater/templater.ts', 'templater/place.ts'])
+    for (const target of ['os/spawn.ts', 'os/native.ts', 'templater/templater.ts', 'templater/unit.ts'])
       assert.ok(!loadedWith('lint/lint.ts').has(target), target);
     const others = [...IMPORTS.keys()].filter((file) => !/^lint\/|^commands\/lint\.ts$/.test(file));
     assert.deepEqual(

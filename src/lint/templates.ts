@@ -1,12 +1,13 @@
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, realpath } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, lstat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { TEMPLATER } from '../core/services.ts';
-import { causeOf, describe, errno } from '../errors.ts';
+import { causeOf, describe } from '../errors.ts';
 import { isOurs } from '../os/account.ts';
-import { followLinks, unlessMissing } from '../templater/disk.ts';
+import { unlessMissing } from '../templater/disk.ts';
 import { createLanguage } from '../templater/language.ts';
 import { type Ids, lookUpOwner } from '../templater/owner.ts';
+import { followLinks } from '../templater/place.ts';
 import type { Settings } from '../templater/settings.ts';
 import { readTemplates, type Template } from '../templater/templates.ts';
 import { cannotWrite } from '../templater/write.ts';
@@ -25,7 +26,6 @@ export async function checkTemplates({ scandir, env, helpers, uid, services }: F
       .filter(({ path, unreadable }) => unreadable.some(({ file }) => file === path))
       .map(({ name }) => name),
   );
-  const writers = new Map<string, string>();
   const templater = services.find(({ config }) => config.name === TEMPLATER);
   const isOurUser = templater?.config.account === undefined || isOurs(templater.config.account);
   for (const template of templates) {
@@ -34,17 +34,6 @@ export async function checkTemplates({ scandir, env, helpers, uid, services }: F
     if (closed.has(service)) continue;
     if (problem !== undefined) complaints.push(complain('error', service, file, undescribe(problem)));
     if (!settings) continue;
-    const path = await whereItEnds(settings.dest);
-    const writer = writers.get(path);
-    // The same path the templater sees itself; the same file by another path it does not.
-    if (writer === undefined) writers.set(path, file);
-    else if (problem === undefined)
-      complaints.push(
-        complain('error', service, file, {
-          message: `cannot use ${file}: ${writer} already writes ${path}`,
-          hint: 'one file, one template: change dest: in one of them',
-        }),
-      );
     const refusal = await writeRefusal(settings, isOurUser ? uid : undefined);
     if (refusal !== undefined) complaints.push(complain('error', service, file, undescribe(refusal)));
     const isOneshot = services.some(({ config }) => config.name === service && config.type === 'oneshot');
@@ -108,23 +97,4 @@ async function nearestDirectory(path: string): Promise<string> {
   if (stat?.isDirectory()) return path;
   if (stat) throw Object.assign(new Error(), { code: 'ENOTDIR' });
   return nearestDirectory(dirname(path));
-}
-
-/** The path without links, of a file that need not be there, in directories that need not be there either. */
-async function whereItEnds(dest: string): Promise<string> {
-  try {
-    const path = await followLinks(dest);
-    return path === dest ? join(await realDirectory(dirname(path)), basename(path)) : path;
-  } catch {
-    return dest; // What is wrong with it is told by writeRefusal().
-  }
-}
-
-async function realDirectory(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (errno(error) !== 'ENOENT' || path === dirname(path)) throw error;
-    return join(await realDirectory(dirname(path)), basename(path));
-  }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readlink, realpath } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { errno } from '../errors.ts';
 
 /** A template or a source of values is not larger than this. */
@@ -9,10 +9,11 @@ const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads a file that is one: to wait for a FIFO's writer, or to read a device to its end, would hold everything up.
+ * @param flags such as O_NOFOLLOW
  * @throws Error where it is no regular file, or larger than any that makes sense
  */
-export async function readPlainFile(path: string): Promise<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+export async function readPlainFile(path: string, flags = 0): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   try {
     const stat = await file.stat();
     if (stat.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
@@ -22,22 +23,6 @@ export async function readPlainFile(path: string): Promise<Buffer> {
   } finally {
     await file.close();
   }
-}
-
-/** The path without links, also where its last link points to nothing yet. */
-export async function followLinks(dest: string): Promise<string> {
-  let path = dest;
-  for (let links = 0; links < 40; links++) {
-    try {
-      return await realpath(path);
-    } catch (error) {
-      if (errno(error) !== 'ENOENT') throw error;
-    }
-    const stat = await lstat(path).catch(unlessMissing);
-    if (!stat?.isSymbolicLink()) return path;
-    path = resolve(dirname(path), await readlink(path));
-  }
-  throw Object.assign(new Error(), { code: 'ELOOP' });
 }
 
 /** SHA-256 in hex. */
@@ -68,16 +53,24 @@ export async function makeDirectory(path: string): Promise<void> {
   }
 }
 
+/** How a file is opened whose directory others may change: a link is not followed, and no writer of a FIFO is waited for. */
+const CAREFULLY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 /** A file that we may not read counts as different. */
 export async function holds(path: string, old: Stats, bytes: Uint8Array): Promise<boolean> {
   if (old.size !== bytes.length) return false;
-  const file = await open(path, constants.O_RDONLY).catch(() => undefined);
+  const file = await open(path, constants.O_RDONLY | CAREFULLY).catch(() => undefined);
   if (!file) return false;
   try {
-    return (await file.readFile()).equals(bytes);
+    return isSame(await file.stat(), old) && (await file.readFile()).equals(bytes);
   } finally {
     await file.close();
   }
+}
+
+/** Whether both are of one file. */
+export function isSame(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 /** Whether it may be opened for writing; tried, since only the kernel knows about mounts and capabilities. */
@@ -99,18 +92,20 @@ export async function overwrite(file: FileHandle, bytes: Uint8Array): Promise<vo
 /** Has what was renamed in a directory survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
   // Some file systems cannot sync a directory; the rename has happened all the same.
-  await withHandle(path, constants.O_RDONLY, (directory) => directory.sync()).catch(() => {});
+  const directory = await open(path, constants.O_RDONLY).catch(() => undefined);
+  await directory?.sync().catch(() => {});
+  await directory?.close();
 }
 
-/** Opens a file for a while. */
-export async function withHandle(
+/** Opens a file, or a directory, for a while; never what a link points to. */
+export async function withHandle<T>(
   path: string,
   flags: number,
-  use: (file: FileHandle) => Promise<void>,
-): Promise<void> {
-  const file = await open(path, flags);
+  use: (file: FileHandle) => Promise<T>,
+): Promise<T> {
+  const file = await open(path, flags | CAREFULLY);
   try {
-    await use(file);
+    return await use(file);
   } finally {
     await file.close();
   }

@@ -1,9 +1,10 @@
 import type { Stats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
 import { describe } from '../errors.ts';
-import { digestOf, followLinks, readPlainFile, unlessMissing } from './disk.ts';
+import { digestOf, readPlainFile, unlessMissing } from './disk.ts';
 import { fail, type Job, mend } from './job.ts';
 import { lookUpOwner } from './owner.ts';
+import { followLinks } from './place.ts';
 import type { Settings } from './settings.ts';
 import type { Preview } from './templater.ts';
 import { unifiedDiff } from './unified-diff.ts';

@@ -1,16 +1,8 @@
 import { constants } from 'node:fs';
-import { link, lstat, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { link, lstat, open, rename, rm } from 'node:fs/promises';
 import { errno } from '../errors.ts';
-import {
-  digestOf,
-  followLinks,
-  hiddenName,
-  overwrite,
-  syncDirectory,
-  unlessMissing,
-  withHandle,
-} from './disk.ts';
+import { digestOf, overwrite, readPlainFile, syncDirectory, unlessMissing, withHandle } from './disk.ts';
+import { type Place, withPlace } from './place.ts';
 
 /** The files that were in place before, kept until it is known that the service can live with the new ones. */
 export interface Previous {
@@ -41,76 +33,85 @@ export function createPrevious(): Previous {
   const held = new Map<string, Buffer>();
 
   return {
-    async keep(dest) {
-      const path = await followLinks(dest);
-      if (held.has(path) || (await find(path)) !== undefined) return;
-      if (!(await lstat(path).catch(unlessMissing))) {
-        await (await open(nameOf(path, 'absent'), 'wx', 0o600)).close();
-        return;
-      }
-      try {
-        await link(path, nameOf(path, 'previous')).catch(async (error: unknown) => {
-          if (!NO_LINK.includes(errno(error) ?? '')) throw error;
-          await copy(path, nameOf(path, 'previous'));
-        });
-      } catch (error) {
-        if (!NO_FILE.includes(errno(error) ?? '')) throw error;
-        held.set(path, await readFile(path));
-      }
-    },
-    async digest(dest) {
-      const path = await followLinks(dest);
-      const kind = await find(path);
-      if (kind === 'absent') return null;
-      const bytes = held.get(path) ?? (kind && (await readFile(nameOf(path, kind))));
-      return bytes && digestOf(bytes);
-    },
-    async restore(dest) {
-      const path = await followLinks(dest);
-      const bytes = held.get(path);
-      const kind = await find(path);
-      const kept = kind && nameOf(path, kind);
-      if (!bytes && !kept) throw new Error('what was kept of it is gone');
-      if (bytes) await rewrite(path, bytes);
-      else if (kind === 'absent') await rm(path, { force: true });
-      else if (kept)
-        await rename(kept, path).catch(async (error: unknown) => {
-          if (!NO_RENAME.includes(errno(error) ?? '')) throw error;
-          await rewrite(path, await readFile(kept));
-        });
-      held.delete(path);
-      // Also after a rename: of two links to one file, it leaves both.
-      if (kept) await rm(kept, { force: true });
-      await syncDirectory(dirname(path));
-    },
-    async forget(dest) {
-      const path = await followLinks(dest);
-      held.delete(path);
-      const kind = await find(path);
-      if (kind) await rm(nameOf(path, kind), { force: true });
-    },
+    keep: (dest) =>
+      withPlace(dest, async (place) => {
+        const { path, file } = place;
+        if (held.has(path) || (await find(place)) !== undefined) return;
+        if (!(await lstat(file).catch(unlessMissing))) {
+          await (await open(place.beside('absent'), 'wx', 0o600)).close();
+          return;
+        }
+        try {
+          await link(file, place.beside('previous')).catch(async (error: unknown) => {
+            if (!NO_LINK.includes(errno(error) ?? '')) throw error;
+            await copy(file, place.beside('previous'));
+          });
+        } catch (error) {
+          if (!NO_FILE.includes(errno(error) ?? '')) throw error;
+          held.set(path, await read(file));
+        }
+      }),
+    digest: (dest) =>
+      withPlace(dest, async (place) => {
+        const kind = await find(place);
+        if (kind === 'absent') return null;
+        const bytes = held.get(place.path) ?? (kind && (await read(place.beside(kind))));
+        return bytes && digestOf(bytes);
+      }).catch(unlessMissing),
+    restore: (dest) =>
+      withPlace(dest, async (place) => {
+        const { path, file } = place;
+        const bytes = held.get(path);
+        const kind = await find(place);
+        const kept = kind && place.beside(kind);
+        if (!bytes && !kept) throw new Error('what was kept of it is gone');
+        if (bytes) await rewrite(file, bytes);
+        else if (kind === 'absent') await rm(file, { force: true });
+        else if (kept)
+          await rename(kept, file).catch(async (error: unknown) => {
+            if (!NO_RENAME.includes(errno(error) ?? '')) throw error;
+            await rewrite(file, await read(kept));
+          });
+        held.delete(path);
+        // Also after a rename: of two links to one file, it leaves both.
+        if (kept) await rm(kept, { force: true });
+        await syncDirectory(place.directory);
+      }),
+    forget: (dest) =>
+      withPlace(dest, async (place) => {
+        held.delete(place.path);
+        const kind = await find(place);
+        if (kind) await rm(place.beside(kind), { force: true });
+      }).catch(unlessMissing),
   };
 }
 
 type Kind = 'previous' | 'absent';
 
-function nameOf(path: string, kind: Kind): string {
-  return join(dirname(path), hiddenName(path, kind));
-}
-
-async function find(path: string): Promise<Kind | undefined> {
+async function find({ beside }: Place): Promise<Kind | undefined> {
   for (const kind of ['previous', 'absent'] as const)
-    if (await lstat(nameOf(path, kind)).catch(unlessMissing)) return kind;
+    if (await lstat(beside(kind)).catch(unlessMissing)) return kind;
   return undefined;
 }
 
+function read(file: string): Promise<Buffer> {
+  return readPlainFile(file, constants.O_NOFOLLOW);
+}
+
+/** Where it cannot be given to the owner of the other, nobody else may read it. */
 async function copy(from: string, to: string): Promise<void> {
-  const { mode, uid, gid } = await lstat(from);
+  const { bytes, mode, uid, gid } = await withHandle(from, constants.O_RDONLY, async (old) => ({
+    ...(await old.stat()),
+    bytes: await old.readFile(),
+  }));
   const file = await open(to, 'wx', 0o600);
   try {
-    await file.writeFile(await readFile(from));
-    await file.chown(uid, gid).catch(() => {});
-    await file.chmod(mode & 0o7777);
+    await file.writeFile(bytes);
+    const isGiven = await file.chown(uid, gid).then(
+      () => true,
+      () => false,
+    );
+    if (isGiven) await file.chmod(mode & 0o7777);
     await file.sync();
   } catch (error) {
     await rm(to, { force: true });
@@ -120,6 +121,6 @@ async function copy(from: string, to: string): Promise<void> {
   }
 }
 
-function rewrite(path: string, bytes: Buffer): Promise<void> {
-  return withHandle(path, constants.O_WRONLY, (file) => overwrite(file, bytes));
+function rewrite(file: string, bytes: Buffer): Promise<void> {
+  return withHandle(file, constants.O_WRONLY, (handle) => overwrite(handle, bytes));
 }

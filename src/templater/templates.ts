@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { causeOf, describe, errno, UserError } from '../errors.ts';
-import { followLinks, readPlainFile } from './disk.ts';
+import { readPlainFile } from './disk.ts';
+import { followLinks } from './place.ts';
 import { type Compiled, compileTemplate, LANGUAGE, type Language } from './render.ts';
 import { parseSettings, type Settings, type SettingsContext } from './settings.ts';
 

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import type { Ms } from '../core/duration.ts';
 import type { Judgement, RenderedFile } from '../core/link.ts';
 import { type Move, nextMove } from '../core/placing.ts';
 import { causeOf, describe, UserError } from '../errors.ts';
-import { digestOf, followLinks, unlessMissing } from './disk.ts';
+import { digestOf, readPlainFile, unlessMissing } from './disk.ts';
 import { fail, type Job, mend, retryLater } from './job.ts';
+import { followLinks } from './place.ts';
 import type { Previous } from './previous.ts';
 import { isRefused, type Ready, type StagingOptions, stageAll } from './staging.ts';
 import { generationOf, removeLeftovers } from './write.ts';
@@ -288,7 +288,7 @@ export class Unit {
     job.found = undefined;
     if (!settings) return;
     try {
-      const bytes = await readFile(await followLinks(settings.dest)).catch(unlessMissing);
+      const bytes = await readPlainFile(await followLinks(settings.dest)).catch(unlessMissing);
       if (bytes) job.found = this.#fileOf(job, digestOf(bytes));
     } catch {
       // What cannot be read has no content that could be gone back to; the write will say more.

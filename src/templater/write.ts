@@ -6,17 +6,17 @@ import { dirname, join } from 'node:path';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import {
   digestOf,
-  followLinks,
   hiddenName,
   holds,
+  isSame,
   isWritable,
-  makeDirectory,
   overwrite,
   syncDirectory,
   unlessMissing,
   withHandle,
 } from './disk.ts';
 import { type Ids, lookUpOwner, type Owner } from './owner.ts';
+import { type Place, withPlace } from './place.ts';
 
 /** Where a rendered file goes. */
 export interface Target {
@@ -57,51 +57,76 @@ const NO_RENAME = ['EBUSY', 'EXDEV'];
 export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> {
   const { dest } = target;
   try {
-    const path = await followLinks(dest);
-    const old = await lstat(path).catch(unlessMissing);
-    if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-    if (old && !old.isFile()) throw new Error('it is not a regular file');
     const ids = target.owner ? await lookUpOwner(target.owner) : undefined;
-    const wanted: Wanted = { mode: target.mode ?? (old ? old.mode & 0o7777 : DEFAULT_MODE), ids };
-    if (old && (await holds(path, old, bytes))) {
-      const repair = (): Promise<void> =>
-        withHandle(path, constants.O_RDONLY, (file) => dress(file, wanted, undefined));
-      const fits = await lstat(path).then((stat) => isDressed(stat, wanted));
-      const commit = guard(dest, fits ? async () => {} : repair);
-      return { changed: false, file: path, commit, discard: async () => {} };
-    }
-    await makeDirectory(dirname(path));
-    const temp = join(dirname(path), hiddenName(path, `${TEMP}${randomBytes(6).toString('hex')}`));
-    const rewrite = (): Promise<void> => rewriteInPlace(path, bytes, wanted);
-    try {
-      await writeNew(temp, bytes, wanted, old);
-    } catch (error) {
-      if (!old || !NO_REPLACE.includes(errno(error) ?? '') || !(await isWritable(path))) throw error;
-      return await stageElsewhere(bytes, guard(dest, rewrite));
-    }
-    const put = async (): Promise<void> => {
-      try {
-        await rename(temp, path);
-      } catch (error) {
-        await rm(temp, { force: true });
-        if (!NO_RENAME.includes(errno(error) ?? '')) throw error;
-        await rewrite();
-      }
-      await syncDirectory(dirname(path));
-    };
-    return { changed: true, file: temp, commit: guard(dest, put), discard: () => rm(temp, { force: true }) };
+    return await withPlace(dest, (place) => stageAt(place, target, ids, bytes), true);
   } catch (error) {
     throw cannotWrite(dest, error);
   }
 }
 
+async function stageAt(
+  { path, file, beside }: Place,
+  { dest, mode }: Target,
+  ids: Ids | undefined,
+  bytes: Uint8Array,
+): Promise<Staged> {
+  const old = await lstat(file).catch(unlessMissing);
+  if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+  if (old && !old.isFile()) throw new Error('it is not a regular file');
+  const wanted: Wanted = { mode: mode ?? (old ? old.mode & 0o7777 : DEFAULT_MODE), ids };
+  if (old && (await holds(file, old, bytes))) {
+    const fits = isDressed(old, wanted);
+    const commit = guard(dest, fits ? async () => {} : () => repair(dest, old, wanted));
+    return { changed: false, file: path, commit, discard: async () => {} };
+  }
+  const what = `${TEMP}${randomBytes(6).toString('hex')}`;
+  try {
+    await writeNew(beside(what), bytes, wanted, old);
+  } catch (error) {
+    if (!old || !NO_REPLACE.includes(errno(error) ?? '') || !(await isWritable(file))) throw error;
+    return stageElsewhere(
+      bytes,
+      guard(dest, () => withPlace(dest, (place) => rewriteInPlace(place, bytes, wanted))),
+    );
+  }
+  return {
+    changed: true,
+    file: join(dirname(path), hiddenName(path, what)),
+    commit: guard(dest, () => withPlace(dest, (place) => put(place, what, bytes, wanted))),
+    // With its directory it is gone too.
+    discard: () => withPlace(dest, (place) => rm(place.beside(what), { force: true })).catch(() => {}),
+  };
+}
+
+async function put(place: Place, what: string, bytes: Uint8Array, wanted: Wanted): Promise<void> {
+  const temp = place.beside(what);
+  try {
+    await rename(temp, place.file);
+  } catch (error) {
+    await rm(temp, { force: true });
+    if (!NO_RENAME.includes(errno(error) ?? '')) throw error;
+    await rewriteInPlace(place, bytes, wanted);
+  }
+  await syncDirectory(place.directory);
+}
+
+/** Gives the file that was looked at its mode and owner; not another that has taken its place. */
+function repair(dest: string, old: Stats, wanted: Wanted): Promise<void> {
+  return withPlace(dest, ({ file }) =>
+    withHandle(file, constants.O_RDONLY, async (handle) => {
+      if (isSame(await handle.stat(), old)) await dress(handle, wanted, undefined);
+    }),
+  );
+}
+
 /** Removes what a templater that was killed in the middle of a write has left beside a destination. */
 export async function removeLeftovers(dest: string): Promise<void> {
   try {
-    const path = await followLinks(dest);
-    const prefix = hiddenName(path, TEMP);
-    for (const name of await readdir(dirname(path)))
-      if (name.startsWith(prefix)) await rm(join(dirname(path), name), { force: true });
+    await withPlace(dest, async ({ path, directory }) => {
+      const prefix = hiddenName(path, TEMP);
+      for (const name of await readdir(directory))
+        if (name.startsWith(prefix)) await rm(join(directory, name), { force: true });
+    });
   } catch {
     // Tidying is worth no complaint: if the directory is of no use, the write will say so.
   }
@@ -166,7 +191,7 @@ function isDressed(stat: Stats, { mode, ids }: Wanted): boolean {
 }
 
 /** When it fails half-way (a full disk), the old bytes are put back: they are known to fit. */
-async function rewriteInPlace(path: string, bytes: Uint8Array, wanted: Wanted): Promise<void> {
+async function rewriteInPlace({ file: path }: Place, bytes: Uint8Array, wanted: Wanted): Promise<void> {
   await withHandle(path, constants.O_RDWR, async (file) => {
     const old = await file.readFile();
     try {
