@@ -70,8 +70,8 @@ async function follow(options: Options, io: TemplateIo, native: Native | undefin
     (order) => {
       if (order.type === 'rescan') templater?.rescanAndTell();
       else {
-        early.push(...order.services);
-        templater?.heard(order.services);
+        if (templater) templater.heard(order.services);
+        else early.push(...order.services);
         greeted.resolve();
       }
     },

@@ -9,6 +9,7 @@ import { fail, type Job, lacks, mend, newJob } from './job.ts';
 import { createPrevious } from './previous.ts';
 import { createSchedule } from './schedule.ts';
 import type { Source } from './source/source.ts';
+import { untilStopped } from './stopping.ts';
 import { createSubscriptions } from './subscriptions.ts';
 import type { Templates } from './templates.ts';
 import { Unit } from './unit.ts';
@@ -263,18 +264,14 @@ export function createTemplater(options: TemplaterOptions): Templater {
 
   return {
     async run(signal) {
-      const stopped = new Promise<undefined>((resolve) => {
-        if (signal.aborted) resolve(undefined);
-        signal.addEventListener('abort', () => resolve(undefined), { once: true });
-      });
       let code: number | undefined;
       schedule.now();
       try {
         while (code === undefined) {
-          const settled = await Promise.race([schedule.next(), stopped]);
+          const settled = await untilStopped(schedule.next(), signal);
           if (settled === undefined || signal.aborted) break;
           // A round that hangs on a disk must not keep us: what it was writing is beside its destination still.
-          await Promise.race([round(settled), stopped.then(() => delay(ROUND_GRACE))]);
+          await untilStopped(round(settled), signal, ROUND_GRACE);
           if (signal.aborted) break;
           code = verdict();
         }
