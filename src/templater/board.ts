@@ -22,6 +22,10 @@ export interface Board {
   forget(): void;
 }
 
+/** A report has room for no more, and nobody would read it. */
+const MOST_MISSING = 20;
+const MOST_WORDS = 1000;
+
 /**
  * Turns standings into reports, and says nothing twice. Reports are levels: the tree compares the files of `rendered`
  * with those that the service last started on. So a template that fails later does not hold back its neighbours: the
@@ -30,7 +34,8 @@ export interface Board {
 export function createBoard(report: (report: Report) => void): Board {
   const told = new Map<string, { files: string; missing: string }>();
   return {
-    tell(service, { files, missing, canGoBack, mended, stale }) {
+    tell(service, { files, missing: all, canGoBack, mended, stale }) {
+      const missing = inShort(all);
       const before = told.get(service) ?? { files: '', missing: '[]' };
       const now = {
         files: files ? JSON.stringify(files) : before.files,
@@ -58,4 +63,12 @@ export function createBoard(report: (report: Report) => void): Board {
     },
     forget: () => told.clear(),
   };
+}
+
+function inShort(missing: readonly string[]): string[] {
+  const some = missing
+    .slice(0, MOST_MISSING)
+    .map((words) => (words.length > MOST_WORDS ? `${words.slice(0, MOST_WORDS)} …` : words));
+  const others = missing.length - some.length;
+  return others > 0 ? [...some, `and ${others} more`] : some;
 }
