@@ -186,6 +186,33 @@ test('what is wrong with one template harms no other service, and is told once',
   }
 });
 
+test('a destination that never ends, or never begins, harms no other service', async (t) => {
+  const directory = tempDir(t);
+  spawnSync('mkfifo', [join(directory, 'fifo')]);
+  const run = startTemplater(
+    t,
+    {
+      ...kv({ a: '1' }),
+      'a-fifo/templates/a.hbs': hbs({ dest: join(directory, 'fifo') }, '{{key "a"}}'),
+      'a-zero/templates/a.hbs': hbs({ dest: '/dev/zero' }, '{{key "a"}}'),
+      'web/templates/a.hbs': prints('a'),
+    },
+    { env: ENV },
+  );
+  await run.file('out/a', '1');
+  for (const service of ['a-fifo', 'a-zero'])
+    await until('the cause', () =>
+      run.reports.some(
+        (each) =>
+          each.type === 'waiting' &&
+          each.service === service &&
+          /^cannot write .*: it is not a regular file$/.test(each.missing[0] ?? ''),
+      ),
+    );
+  run.write(kv({ a: '2' }));
+  await run.file('out/a', '2');
+});
+
 test('a template is edited: taken at once; broken, the last file stays; mended, it goes on', async (t) => {
   const run = startTemplater(t, { ...kv({ a: '1' }), 'app/templates/a.hbs': prints('a') }, { env: ENV });
   await run.file('out/a', '1');
