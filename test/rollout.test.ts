@@ -174,6 +174,47 @@ test('a reload that the service lives with is good; what it ignores harms nobody
   assert.equal(tree.eventsOf('started', 'app').length, 1);
 });
 
+test('upon a reload the next change follows as soon as restart-delay allows, not after --settle', async (t) => {
+  const tree = start(
+    t,
+    {
+      'app/run': '#!/bin/sh\ntrap : HUP\nwhile :; do sleep 0.01; done\n',
+      'app/restart-delay': '200ms',
+      'app/templates/app.conf.hbs': template('on-change: reload\n'),
+      ...kv({ v: 'v0' }),
+    },
+    { args: ['--settle', '20s'] },
+  );
+  await tree.event('started', 'app');
+  const began = performance.now();
+  for (const v of ['v1', 'v2', 'v3']) {
+    writeFiles(tree.scandir, kv({ v }));
+    await until(v, () => tree.file('app.conf') === `${v}\n`);
+  }
+  const took = performance.now() - began;
+  assert.ok(took >= 400 && took < 10_000, `${took} ms`);
+  await tree.event('config changed', 'app', 3);
+  assert.equal(configOf(tree).state, 'settling');
+  assert.equal(tree.eventsOf('started', 'app').length, 1);
+});
+
+test('down and up again do not save a config that the service cannot live with', async (t) => {
+  const tree = start(t, {
+    'app/run': APP.replace('sleep 0.05', 'sleep 0.5'),
+    'app/templates/app.conf.hbs': template(),
+    ...kv({ v: 'one' }),
+  });
+  await until('one', () => tree.lines('seen').length === 1);
+  writeFiles(tree.scandir, kv({ v: 'bad' }));
+  await until('bad', () => tree.lines('seen').length === 2);
+  tree.control('down', 'app');
+  assert.equal(configOf(tree).state, 'unproven');
+  tree.control('up', 'app');
+  assert.equal((await tree.event('config judged bad', 'app'))['cause'], 'it exited with 3');
+  await tree.event('config proved good', 'app');
+  assert.equal(tree.file('app.conf'), 'one\n');
+});
+
 test('a reload that ends the service is taken back, and the service started on the previous file', async (t) => {
   const tree = start(t, {
     'app/run': `#!/bin/sh

@@ -8,6 +8,11 @@
  * Only a generation that took the place of files on which the service was well is *settling*: if the service then crashes,
  * or is not ready in time, the generation is bad and the previous files are asked for. A service that was in trouble
  * before is not blamed on what came later, and one that is in trouble on its previous files too clears what was blamed.
+ * Down, and up again, the service is judged again, as long as there are files to go back to.
+ *
+ * After a restart no other generation is put in place until this one is judged. Where the service went on running, others
+ * may follow as fast as it may be acted on: each is judged for its whole time, and the files to go back to stay those that
+ * it was last well on.
  */
 import { type Action, kindOf, strongest } from './action.ts';
 import { formatDuration, type Ms } from './duration.ts';
@@ -37,6 +42,14 @@ export interface Rollout {
   /** What is still to be done to the service: it was acted on too short a time ago. */
   readonly owed: readonly Action[];
   readonly actedAt: Ms | undefined;
+  /** The files that the service was well on are kept. */
+  readonly canGoBack: boolean;
+  /** Until when no other generation may be put in place; undefined: one may. */
+  readonly holdUntil: Ms | undefined;
+  /** Since when there is something to be judged, one generation upon the other. */
+  readonly trialSince: Ms | undefined;
+  /** How long the service last took to become ready. */
+  readonly readyTook: Ms;
   /** The run that is judged was started on files before these, which had not proved good either. */
   readonly isDoubtful: boolean;
   /** The service has been ready on files of ours: there is something to go back to. */
@@ -54,7 +67,10 @@ export interface Surroundings {
   wanted: boolean;
   /** Whether a clean end is one that nobody asked for. */
   endIsFault: boolean;
-  /** How long a service has to become ready, and has to stay so, to be well on its config. 0: nothing is ever taken back. */
+  /**
+   * How long a service has to stay ready to be well on its config, and to become so if it was no slower before. 0: nothing is
+   * ever taken back.
+   */
   settle: Ms;
   /** The least time between two actions. */
   spacing: Ms;
@@ -93,6 +109,10 @@ export interface RolloutStep {
 
 /** A crash that comes ahead of the report of what caused it, at most so long, is still counted as caused by it. */
 const REPORT_DELAY: Ms = 1000;
+/** Whatever is put upon each other, after so many times `settle` it is judged: what could be gone back to grows old. */
+const MOST_TRIAL = 12;
+/** A service may take so many times as long to become ready as it last did. */
+const MOST_SLOWER = 2;
 /** So many bad generations are remembered for each service. */
 const MOST_BAD = 16;
 
@@ -107,6 +127,10 @@ export function newRollout(): Rollout {
     bad: [],
     owed: [],
     actedAt: undefined,
+    canGoBack: false,
+    holdUntil: undefined,
+    trialSince: undefined,
+    readyTook: 0,
     isDoubtful: false,
     hasBeenReady: false,
     inTrouble: false,
@@ -125,7 +149,7 @@ export function stepRollout(
   let next = rollout;
   if (event.type === 'rendered') next = rendered(next, event, around, now, effects);
   if (event.type === 'died') next = died(next, event.death, around, now, effects);
-  if (event.type === 'changed') next = changed(next, event.before, around);
+  if (event.type === 'changed') next = changed(next, event.before, around, now, effects);
   const hasGivenUp = around.service.is === 'failed' && next.owed.length === 0;
   if (!around.wanted || (hasGivenUp && event.type === 'changed')) next = release(next, effects);
   next = judge(next, around, now, effects);
@@ -134,11 +158,11 @@ export function stepRollout(
 
 /** What the templater is to know. */
 export function judgementOf(service: string, rollout: Rollout, now: Ms): Judgement {
-  const { phase, generation, good, bad, actedAt } = rollout;
+  const { generation, holdUntil, good, bad, actedAt } = rollout;
   return {
     service,
     seen: generation ?? null,
-    hold: phase === 'settling' || phase === 'recovering',
+    hold: holdUntil !== undefined,
     good: good ?? null,
     bad: bad.map((each) => each.generation),
     actedMsAgo: actedAt === undefined ? null : Math.round(now - actedAt),
@@ -161,9 +185,11 @@ function rendered(
   if (!actions) {
     const rename = (name: string | undefined): string | undefined =>
       name !== undefined && name === rollout.generation ? generation : name;
-    return { ...rollout, files: digests, generation, good: rename(rollout.good) };
+    return { ...rollout, files: digests, generation, canGoBack, good: rename(rollout.good) };
   }
   const was = rollout.phase;
+  // With the files that it was well on, there is nothing left to go back to; and what troubled it is gone.
+  const isBack = was === 'bad' && !canGoBack;
   const next: Rollout = {
     ...rollout,
     files: digests,
@@ -171,23 +197,23 @@ function rendered(
     phase: 'unproven',
     from: undefined,
     owed: [],
+    canGoBack,
+    holdUntil: undefined,
     isDoubtful: was === 'bad' && rollout.isDoubtful,
+    inTrouble: rollout.inTrouble && !isBack,
   };
   // It will be started on these files anyway; what they do to it then is told by its first run.
   if (!around.wanted) return next;
   effects.push({ do: 'say', what: 'changed', actions });
+  const canBlame = canGoBack && around.settle > 0 && generation !== undefined;
   if (was === 'bad') {
-    // With the files that it was well on, there is nothing left to go back to.
-    const isBack = !canGoBack;
     if (isBack) effects.push({ do: 'say', what: 'taken back' });
-    return act({ ...next, phase: isBack ? 'recovering' : 'unproven' }, ['restart'], around, now, effects);
+    const then = isBack ? held({ ...next, phase: 'recovering' }) : onTrial(next, canBlame, now);
+    return act(then, ['restart'], around, now, effects);
   }
   if (kindOf(actions[0] ?? 'none') === 'none') return { ...next, from: now, owed: rollout.owed };
-  const canBlame = canGoBack && around.settle > 0 && generation !== undefined;
-  const isOnTrial = canBlame && (was === 'settling' || wasWell(rollout, now));
   return {
-    ...next,
-    phase: isOnTrial ? 'settling' : 'unproven',
+    ...onTrial(next, canBlame && (was === 'settling' || wasWell(rollout, now)), now),
     isDoubtful: was !== 'good' && actions[0] !== 'restart',
     owed: strongest([...rollout.owed, ...actions]),
   };
@@ -206,18 +232,52 @@ function died(
   return isOld ? worry(rollout, now) : fail(rollout, describeDeath(death), now, effects);
 }
 
-function changed(rollout: Rollout, before: Service, { service }: Surroundings): Rollout {
-  const next = isUp(service) ? { ...rollout, hasBeenReady: true } : rollout;
-  // A start on the new files is as good as what was still to be done to the old run.
+function changed(
+  rollout: Rollout,
+  before: Service,
+  { service, settle }: Surroundings,
+  now: Ms,
+  effects: RolloutEffect[],
+): Rollout {
+  const { readyTook } = rollout;
+  const next = isUp(service)
+    ? {
+        ...rollout,
+        hasBeenReady: true,
+        readyTook: isUp(before) ? readyTook : now - service.startedAt,
+      }
+    : rollout;
   if (!isRunning(service) || service.pid === before.pid) return next;
-  return { ...next, from: service.startedAt, owed: [] };
+  // A start on the new files is as good as what was still to be done to the old run.
+  const started = { ...next, from: service.startedAt, owed: [] };
+  if (isHeld(started)) {
+    if (started.holdUntil === undefined) effects.push({ do: 'tell' });
+    return held(started);
+  }
+  // It was well on the files that are kept, and has been down since.
+  const { phase, generation, good, canGoBack, hasBeenReady, inTrouble } = started;
+  const isNew = phase === 'unproven' && canGoBack && generation !== undefined && generation !== good;
+  if (!isNew || settle === 0 || !hasBeenReady || inTrouble) return started;
+  effects.push({ do: 'tell' });
+  return { ...onTrial(started, true, now), isDoubtful: false };
+}
+
+/** @param canBlame otherwise it is only waited for the service to be well */
+function onTrial(rollout: Rollout, canBlame: boolean, now: Ms): Rollout {
+  if (!canBlame) return { ...rollout, phase: 'unproven' };
+  return held({ ...rollout, phase: 'settling', trialSince: rollout.trialSince ?? now });
+}
+
+function held(rollout: Rollout): Rollout {
+  return { ...rollout, holdUntil: Number.POSITIVE_INFINITY };
 }
 
 /** The service is no longer meant to run, or has given up: there is nothing to judge, and nothing to do. */
 function release(rollout: Rollout, effects: RolloutEffect[]): Rollout {
   if (!isHeld(rollout) && rollout.owed.length === 0) return rollout;
   effects.push({ do: 'tell' });
-  return { ...rollout, phase: isHeld(rollout) ? 'unproven' : rollout.phase, from: undefined, owed: [] };
+  const phase = isHeld(rollout) ? 'unproven' : rollout.phase;
+  return { ...rollout, phase, holdUntil: undefined, from: undefined, owed: [] };
 }
 
 /** What time alone brings. */
@@ -225,23 +285,37 @@ function judge(rollout: Rollout, around: Surroundings, now: Ms, effects: Rollout
   let next = rollout;
   if (next.owed.length > 0 && now >= actionDue(next, around))
     next = act(next, next.owed, around, now, effects);
+  if (next.holdUntil !== undefined && now >= next.holdUntil) {
+    next = { ...next, holdUntil: undefined };
+    effects.push({ do: 'tell' });
+  }
   const due = judgementDue(next, around);
   if (due === undefined || now < due) return next;
   if (!isUp(around.service))
-    return fail(next, `it was not ready within ${formatDuration(around.settle)}`, now, effects);
+    return fail(next, `it was not ready within ${formatDuration(patience(next, around))}`, now, effects);
   if (next.phase !== 'unproven') effects.push({ do: 'say', what: 'proved good' });
   effects.push({ do: 'tell' });
   // What could not be taken back, and the service lives with it; and what may have been blamed for the files before it.
   const doubtful = next.phase === 'recovering' && next.isDoubtful ? next.bad.at(-1) : undefined;
   const isCleared = (each: Bad): boolean => each.generation === next.generation || each === doubtful;
   const bad = next.bad.filter((each) => !isCleared(each));
-  return { ...next, bad, isDoubtful: false, phase: 'good', good: next.generation, inTrouble: false };
+  return {
+    ...next,
+    bad,
+    phase: 'good',
+    good: next.generation,
+    canGoBack: false,
+    holdUntil: undefined,
+    trialSince: undefined,
+    isDoubtful: false,
+    inTrouble: false,
+  };
 }
 
 /** The service is in trouble on what is in place. */
 function fail(rollout: Rollout, cause: string, now: Ms, effects: RolloutEffect[]): Rollout {
   const { phase, generation, bad } = rollout;
-  const next = { ...worry(rollout, now), troubledAt: undefined };
+  const next = { ...worry(rollout, now), troubledAt: undefined, holdUntil: undefined };
   if (phase === 'settling' && generation !== undefined) {
     const found = { generation, cause };
     effects.push({ do: 'say', what: 'judged bad', bad: found }, { do: 'tell' });
@@ -271,20 +345,25 @@ function worry(rollout: Rollout, now: Ms): Rollout {
 function act(
   rollout: Rollout,
   actions: readonly Action[],
-  { service }: Surroundings,
+  { service, settle, spacing }: Surroundings,
   now: Ms,
   effects: RolloutEffect[],
 ): Rollout {
   // What is not there to take a signal is started; it may be waiting out a crash on the old files.
   const all: readonly Action[] = isRunning(service) ? actions : ['restart'];
   effects.push({ do: 'act', actions: all });
-  return { ...rollout, owed: [], actedAt: now, from: all[0] === 'restart' ? undefined : now };
+  const next = { ...rollout, owed: [], actedAt: now };
+  if (all[0] === 'restart') return { ...next, from: undefined };
+  const { phase, trialSince = now } = rollout;
+  const mayFollow = phase === 'settling' && now - trialSince < MOST_TRIAL * settle;
+  return { ...next, from: now, holdUntil: mayFollow ? now + spacing : rollout.holdUntil };
 }
 
 function deadlineOf(rollout: Rollout, around: Surroundings): Ms | undefined {
-  const due = judgementDue(rollout, around);
-  if (rollout.owed.length === 0) return due;
-  return Math.min(actionDue(rollout, around), due ?? Number.POSITIVE_INFINITY);
+  const { owed, holdUntil = Number.POSITIVE_INFINITY } = rollout;
+  const due = judgementDue(rollout, around) ?? Number.POSITIVE_INFINITY;
+  const first = Math.min(due, holdUntil, owed.length > 0 ? actionDue(rollout, around) : due);
+  return first === Number.POSITIVE_INFINITY ? undefined : first;
 }
 
 function actionDue({ actedAt }: Rollout, { spacing }: Surroundings): Ms {
@@ -292,11 +371,17 @@ function actionDue({ actedAt }: Rollout, { spacing }: Surroundings): Ms {
 }
 
 /** When it is decided whether the service is well on what it runs on; undefined while only an event can tell. */
-function judgementDue(rollout: Rollout, { service, settle }: Surroundings): Ms | undefined {
+function judgementDue(rollout: Rollout, around: Surroundings): Ms | undefined {
   const { phase, from, owed } = rollout;
+  const { service, settle } = around;
   if (phase === 'good' || from === undefined || owed.length > 0) return undefined;
   if (isUp(service)) return Math.max(from, service.readyAt ?? from) + settle;
-  return isHeld(rollout) ? from + settle : undefined;
+  return isHeld(rollout) ? from + patience(rollout, around) : undefined;
+}
+
+/** How long the service has to become ready: a slow one does not become slower by new config. */
+function patience({ readyTook }: Rollout, { settle }: Surroundings): Ms {
+  return Math.max(settle, MOST_SLOWER * readyTook);
 }
 
 function isHeld({ phase }: Rollout): boolean {

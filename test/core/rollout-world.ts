@@ -39,9 +39,9 @@ type File = (typeof FILES)[number];
 type Contents = Record<File, string | undefined>;
 type Rendered = Extract<Report, { type: 'rendered' }>;
 
-/** What the service does with a value: `bad…` crashes it, `slow…` takes it longer than it has to become ready. */
-const readyAfter = (value: string): number => (value.startsWith('slow') ? SETTLE * 2 : 20);
-const crashAfter = 50;
+/** What the service does with a value: `bad…` crashes it, `slow…` takes it longer than it has to become ready, `never` for ever. */
+const readyAfter = (value: string): number =>
+  value.startsWith('slow') ? SETTLE * 2 : value === 'never' ? 1000 * SETTLE : 20;
 
 interface Run {
   pid: number;
@@ -55,6 +55,10 @@ export class World {
   wasKilledTwice = false;
   /** Everything crashes, whatever the config. */
   isBroken = false;
+  /** It takes too long to become ready, whatever the config. */
+  isSlow = false;
+  /** How long after it has read what it cannot live with. */
+  crashAfter = 50;
   disk: Contents = { a: undefined, b: undefined };
   previous: Record<File, { content: string | undefined } | undefined> = { a: undefined, b: undefined };
   rollout: Rollout = newRollout();
@@ -170,9 +174,12 @@ export class World {
   #behave(run: Run, from: number): void {
     const values = (this.runsOn ?? '').split('+');
     if (this.isBroken || values.some((value) => value.startsWith('bad')))
-      run.at.push({ time: from + crashAfter, event: { type: 'exited', code: 3, signal: 0 } });
+      run.at.push({ time: from + this.crashAfter, event: { type: 'exited', code: 3, signal: 0 } });
     else if (this.service.is !== 'ready')
-      run.at.push({ time: from + Math.max(...values.map(readyAfter)), event: { type: 'notified' } });
+      run.at.push({
+        time: from + Math.max(...values.map(readyAfter), this.isSlow ? 2 * SETTLE : 0),
+        event: { type: 'notified' },
+      });
   }
 
   #send(event: ServiceEvent): void {

@@ -78,12 +78,29 @@ describe('stories', () => {
     settle(world);
     assert.deepEqual(world.words.slice(0, 2), ['changed', 'judged bad']);
     assert.equal(world.runsOn, 'one+one');
-    const slow = started('slow');
-    slow.value = 'slow two';
+    const slow = started();
+    slow.isSlow = true;
+    slow.value = 'two';
     settle(slow, 40 * SETTLE);
-    assert.equal(slow.runsOn, 'slow two+slow two');
+    assert.equal(slow.runsOn, 'two+two');
     assert.ok(slow.words.includes('cleared'));
     assert.deepEqual([slow.service.is, slow.rollout.phase, slow.rollout.bad], ['ready', 'good', []]);
+  });
+
+  test('a service that was slow before has twice that time, and no more', () => {
+    const world = started('slow');
+    world.value = 'slow two';
+    settle(world);
+    assert.deepEqual(world.words, ['changed', 'proved good']);
+    world.value = 'never';
+    const before = world.now;
+    settle(world, 10 * SETTLE);
+    assert.deepEqual(world.words.slice(2), ['changed', 'judged bad', 'changed', 'taken back', 'proved good']);
+    assert.deepEqual(world.rollout.bad, [
+      { generation: 'never+never', cause: 'it was not ready within 4.0s' },
+    ]);
+    assert.ok((world.acts.at(-1)?.time ?? 0) - before < 5 * SETTLE);
+    assert.equal(world.runsOn, 'slow two+slow two');
   });
 
   test('a service that was in trouble before is not blamed on what comes then', () => {
@@ -136,6 +153,110 @@ describe('stories', () => {
     assert.equal(world.runsOn, 'two+two');
     assert.equal(world.words.filter((word) => word === 'judged bad').length, 1);
     assert.equal(world.rollout.phase, 'good');
+  });
+
+  test('upon a reload the next may follow; what is gone back to stays what the service was last well on', () => {
+    const world = started();
+    world.action = 'reload';
+    for (const value of ['two', 'three', 'four']) {
+      const before = world.now;
+      world.value = value;
+      settle(world, SPACING + 60);
+      assert.equal(world.runsOn, `${value}+${value}`, `${world.now - before} ms`);
+    }
+    assert.deepEqual([world.rollout.phase, world.rollout.good], ['settling', 'one+one']);
+    world.value = 'bad';
+    settle(world, SPACING + 3 * 60);
+    assert.deepEqual([world.runsOn, world.disk], ['one+one', { a: 'one', b: 'one' }]);
+    settle(world);
+    // It was not told apart from those before it, so it was tried again.
+    assert.equal(world.words.filter((word) => word === 'judged bad').length, 2);
+    assert.deepEqual([world.runsOn, world.rollout.phase], ['one+one', 'good']);
+    assert.deepEqual(
+      world.rollout.bad.map(({ generation }) => generation),
+      ['bad+bad'],
+    );
+  });
+
+  test('the mend of a bad value that comes upon it by a reload is had in the end', () => {
+    const world = started();
+    world.action = 'reload';
+    world.crashAfter = SPACING + 80;
+    world.value = 'bad';
+    settle(world, SPACING + 60);
+    world.value = 'two';
+    settle(world);
+    assert.deepEqual([world.runsOn, world.rollout.phase, world.rollout.bad], ['two+two', 'good', []]);
+  });
+
+  test('values that change for ever are reloaded as fast as may be, and judged from time to time', () => {
+    const world = started();
+    world.action = 'reload';
+    let good = 0;
+    let last = world.rollout.good;
+    let late = 0;
+    for (let i = 0; i < 200; i++) {
+      world.value = `v${i}`;
+      settle(world, 2 * SPACING);
+      if (world.runsOn !== `v${i}+v${i}`) late++;
+      if (world.rollout.good !== last) good++;
+      last = world.rollout.good;
+    }
+    assert.ok(good >= 2, `judged ${good} times`);
+    assert.ok(late < 30, `${late} of 200 had to wait`);
+  });
+
+  test('down and up again, or a wait for others, does not save a bad value', () => {
+    for (const word of ['down', 'restart'] as const)
+      for (const ms of [10, 60, 300]) {
+        const world = started();
+        world.crashAfter = 200;
+        world.value = 'bad';
+        settle(world, ms);
+        world.order({ type: word });
+        settle(world, 100);
+        world.order({ type: 'up' });
+        settle(world);
+        assert.deepEqual([world.runsOn, world.rollout.phase], ['one+one', 'good'], `${word} after ${ms} ms`);
+      }
+  });
+
+  test('a second bad value, put in place while the service was down after the first was taken back, is taken back too', () => {
+    for (const ms of [60, 300, 3 * SETTLE]) {
+      const world = started();
+      world.value = 'bad';
+      settle(world, ms);
+      world.order({ type: 'down' });
+      settle(world, 100);
+      world.value = 'bad two';
+      settle(world, 100);
+      world.order({ type: 'up' });
+      settle(world);
+      assert.deepEqual([world.runsOn, world.rollout.phase], ['one+one', 'good'], `after ${ms} ms`);
+    }
+  });
+
+  test('what came while the service was down is judged too; a service that was in trouble before is not', () => {
+    const world = started();
+    world.order({ type: 'down' });
+    settle(world, 100);
+    world.value = 'bad';
+    settle(world, 100);
+    assert.deepEqual(world.disk, { a: 'bad', b: 'bad' });
+    world.order({ type: 'up' });
+    settle(world);
+    assert.deepEqual([world.runsOn, world.rollout.phase], ['one+one', 'good']);
+    const broken = started();
+    broken.isBroken = true;
+    broken.order({ type: 'restart' });
+    settle(broken, 3 * SETTLE);
+    broken.order({ type: 'down' });
+    settle(broken, 100);
+    broken.value = 'two';
+    settle(broken, 100);
+    broken.order({ type: 'up' });
+    settle(broken);
+    assert.deepEqual(broken.disk, { a: 'two', b: 'two' });
   });
 
   test('a reload that the service survives is good; one that ends it is taken back', () => {
