@@ -44,27 +44,29 @@ export async function stageAll(
   return ready;
 }
 
-/** Runs the check of a staged file, if it has one. Content that was refused is not asked about again. */
+/**
+ * Runs the check of a staged file, if it has one. Content that was refused is not asked about again.
+ * @param failed told of a job whose check could not be run to its end
+ */
 export async function isRefused(
   { job, staged, file }: Ready,
   { log, signal }: StagingOptions,
+  failed: (job: Job) => void,
 ): Promise<boolean> {
   const { settings, directory } = job.template;
   const check = settings?.check;
   if (check === undefined || !staged.changed) return false;
   if (job.refused === file.digest) return true;
-  const cause =
+  const refusal =
     staged.file === undefined
-      ? 'there is no place for a staged file'
+      ? { cause: 'there is no place for a staged file', isVerdict: false }
       : await verify(check, staged.file, directory, signal);
-  if (cause === undefined) {
-    job.refused = undefined;
-    return false;
-  }
-  // A check that was cut short says nothing about the content.
+  job.refused = refusal?.isVerdict ? file.digest : undefined;
+  if (!refusal) return false;
+  // A check that was cut short by our own end is nothing to tell of.
   if (signal.aborted) return true;
-  job.refused = file.digest;
-  const error = new UserError(`cannot use ${job.template.file}: check failed: ${cause}`);
+  if (!refusal.isVerdict) failed(job);
+  const error = new UserError(`cannot use ${job.template.file}: check failed: ${refusal.cause}`);
   fail(job, log, 'check failed', describe(error));
   return true;
 }

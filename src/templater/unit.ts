@@ -198,11 +198,14 @@ export class Unit {
   ): Promise<boolean> {
     const { log, again } = this.#options;
     let isWhole = true;
-    const ready = await stageAll(rendered, files, log, (job) => {
+    const failed = (job: Job): void => {
       isWhole = false;
       retryLater(job, () => again(this, [job]));
-    });
-    const refusals = await Promise.all(isNew ? ready.map((each) => isRefused(each, this.#options)) : []);
+    };
+    const ready = await stageAll(rendered, files, log, failed);
+    const refusals = await Promise.all(
+      isNew ? ready.map((each) => isRefused(each, this.#options, failed)) : [],
+    );
     if (refusals.includes(true)) isWhole = false;
     // Files of a service that waits for them need not come together: nobody reads them yet.
     const good = this.isOpen && !isWhole ? [] : ready.filter((_, index) => refusals[index] !== true);

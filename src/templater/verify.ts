@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Ms } from '../core/duration.ts';
 import { endName } from '../core/signals.ts';
@@ -19,10 +19,18 @@ const LAST_LINES = 3;
  */
 const GUARDED = '(read _ <&3; kill -9 0) >/dev/null 2>&1 & exec 3<&-; eval "$1"';
 
+/** Why content is not put in place. */
+export interface Refusal {
+  /** In words. */
+  cause: string;
+  /** Whether the check said so. One that could not be run, or not to its end, says nothing about the content. */
+  isVerdict: boolean;
+}
+
 /**
  * Asks a template's `check` about staged content, in a session and process group of its own.
  * @param command for the shell; every `{file}` in it is the path of the content, quoted
- * @returns why the content is refused, in words; undefined where it is fine
+ * @returns undefined where the content is fine
  */
 export function verify(
   command: string,
@@ -30,13 +38,18 @@ export function verify(
   directory: string,
   signal: AbortSignal,
   timeout: Ms = CHECK_TIMEOUT,
-): Promise<string | undefined> {
+): Promise<Refusal | undefined> {
   const quoted = `'${file.replaceAll("'", "'\\''")}'`;
-  const child = spawn('/bin/sh', ['-c', GUARDED, 'check', command.replaceAll('{file}', () => quoted)], {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    detached: true,
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn('/bin/sh', ['-c', GUARDED, 'check', command.replaceAll('{file}', () => quoted)], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      detached: true,
+    });
+  } catch (error) {
+    return Promise.resolve({ cause: causeOf(error), isVerdict: false });
+  }
   let begin = '';
   let output = '';
   let length = 0;
@@ -62,14 +75,14 @@ export function verify(
       end();
     }, timeout);
     signal.addEventListener('abort', end, { once: true });
-    const done = (cause: string | undefined): void => {
+    const done = (refusal: Refusal | undefined): void => {
       clearTimeout(timer);
       clearTimeout(lastWords);
       signal.removeEventListener('abort', end);
-      resolve(cause);
+      resolve(refusal);
     };
     child.on('error', (error) => {
-      if (child.pid === undefined) done(causeOf(error));
+      if (child.pid === undefined) done({ cause: causeOf(error), isVerdict: false });
     });
     child.on('exit', (code, name) => {
       // What it left in its group goes with it, the guard first of all; what left the group may hold its output open.
@@ -79,10 +92,11 @@ export function verify(
     child.on('close', (code, name) => conclude(code, name));
     const conclude = (code: number | null, name: NodeJS.Signals | null): void => {
       for (const stream of child.stdio) stream?.destroy();
-      if (slow) done(`it was killed after ${timeout / 1000} s${said(begin, output, length)}`);
+      const words = said(begin, output, length);
+      if (slow) done({ cause: `it was killed after ${timeout / 1000} s${words}`, isVerdict: false });
       if (code === 0) done(undefined);
       const status = { code: code ?? 0, signal: name === null ? 0 : constants.signals[name] };
-      done(`${endName(status)}${said(begin, output, length)}`);
+      done({ cause: `${endName(status)}${words}`, isVerdict: name === null });
     };
   });
 }

@@ -19,28 +19,59 @@ test('0 is fine; anything else is told, with the first and the last lines of wha
   writeFileSync(file, 'content\n');
   assert.equal(await verify('grep -q content {file}', file, directory, never), undefined);
   assert.equal(await verify('test "$(pwd)" = "$0" || test -e *.conf', file, directory, never), undefined);
-  assert.equal(await verify('exit 7', file, directory, never), 'exit 7');
-  assert.equal(await verify('kill -15 $$', file, directory, never), 'SIGTERM');
-  assert.equal(
-    await verify('seq 1 100000; echo; echo bad >&2; exit 1', file, directory, never),
-    'exit 1: 1 | 2 | … | 99999 | 100000 | bad',
-  );
-  const lines = (count: number) => verify(`seq 1 ${count}; exit 1`, file, directory, never);
+  assert.deepEqual(await verify('exit 7', file, directory, never), { cause: 'exit 7', isVerdict: true });
+  assert.deepEqual(await verify('seq 1 100000; echo; echo bad >&2; exit 1', file, directory, never), {
+    cause: 'exit 1: 1 | 2 | … | 99999 | 100000 | bad',
+    isVerdict: true,
+  });
+  const lines = async (count: number) =>
+    (await verify(`seq 1 ${count}; exit 1`, file, directory, never))?.cause;
   assert.equal(await lines(5), 'exit 1: 1 | 2 | 3 | 4 | 5');
   assert.equal(await lines(6), 'exit 1: 1 | 2 | … | 4 | 5 | 6');
   // More than either end alone holds, and less than both.
   assert.equal(await lines(800), 'exit 1: 1 | 2 | … | 798 | 799 | 800');
-  assert.match(
-    (await verify('no-such-program {file}', file, directory, never)) ?? '',
-    /^exit 127: .*not found/,
+  const absent = await verify('no-such-program {file}', file, directory, never);
+  assert.match(absent?.cause ?? '', /^exit 127: .*not found/);
+  assert.equal(absent?.isVerdict, true);
+});
+
+test('one that could not be run, or not to its end, says nothing about the content', async (t) => {
+  const directory = tempDir(t);
+  assert.deepEqual(await verify('kill -15 $$', 'x', directory, never), {
+    cause: 'SIGTERM',
+    isVerdict: false,
+  });
+  const tooLong = await verify(`: ${'x'.repeat(200_000)}`, 'x', directory, never);
+  assert.match(tooLong?.cause ?? '', /E2BIG/);
+  const nowhere = await verify('true', 'x', join(directory, 'gone'), never);
+  assert.match(nowhere?.cause ?? '', /ENOENT/);
+  assert.deepEqual([tooLong?.isVerdict, nowhere?.isVerdict], [false, false]);
+  const run = startTemplater(
+    t,
+    {
+      'kv.json': '{"kv":{}}',
+      'app/templates/a.hbs': hbs(
+        {
+          dest: '${OUT}/a',
+          check: 'test -e "$OUT/tried" || { mkdir -p "$OUT"; >"$OUT/tried"; kill -9 $$; }',
+        },
+        'x',
+      ),
+    },
+    { args: ['--source', 'file:kv.json'] },
   );
-  assert.match((await verify('true', file, join(directory, 'gone'), never)) ?? '', /ENOENT/);
+  await until('what lacks', () =>
+    run.reports.some(
+      (each) => each.type === 'waiting' && /check failed: SIGKILL$/.test(each.missing[0] ?? ''),
+    ),
+  );
+  await run.file('out/a', 'x');
 });
 
 test('one that hangs is killed with all that it started', async (t) => {
   const directory = tempDir(t);
-  const cause = await verify(`sleep ${mark(1)} & sleep ${mark(1)}`, 'x', directory, never, 100);
-  assert.equal(cause, 'it was killed after 0.1 s');
+  const refusal = await verify(`sleep ${mark(1)} & sleep ${mark(1)}`, 'x', directory, never, 100);
+  assert.deepEqual(refusal, { cause: 'it was killed after 0.1 s', isVerdict: false });
   await until('its processes to be gone', () => !isRunning(1));
 });
 
@@ -58,7 +89,7 @@ test('it goes when we are told to stop, and when the templater is killed', async
   const result = verify(`sleep ${mark(3)}`, 'x', tempDir(t), stop.signal);
   await until('it to run', () => isRunning(3));
   stop.abort();
-  assert.equal(await result, 'SIGKILL');
+  assert.deepEqual(await result, { cause: 'SIGKILL', isVerdict: false });
   const run = startTemplater(
     t,
     { 'kv.json': '{}', 'app/templates/a.hbs': hbs({ dest: '${OUT}/a', check: `sleep ${mark(4)}` }, 'x') },
