@@ -193,7 +193,9 @@ function isDressed(stat: Stats, { mode, ids }: Wanted): boolean {
 /** When it fails half-way (a full disk), the old bytes are put back: they are known to fit. */
 async function rewriteInPlace({ file: path }: Place, bytes: Uint8Array, wanted: Wanted): Promise<void> {
   await withHandle(path, constants.O_RDWR, async (file) => {
-    const old = await file.readFile();
+    const [old, { mode }] = [await file.readFile(), await file.stat()];
+    // Whoever may not read the new bytes is shut out ahead of them, and what cannot be given away is not begun.
+    await dress(file, { ...wanted, mode: wanted.mode & mode & 0o7777 }, undefined);
     try {
       await overwrite(file, bytes);
     } catch (error) {

@@ -155,6 +155,20 @@ test('a file that is mounted is rewritten in place', (t) => {
   );
 });
 
+test('what is rewritten in place is closed to others ahead of the new bytes', (t) => {
+  const script = `
+    mount -t tmpfs -o size=64k none /mnt; echo old >/mnt/mounted; echo old >bound; mount --bind /mnt/mounted bound
+    chmod 644 bound; $WRITE bound secret 600; cat bound; stat -c %a bound
+    $WRITE bound public 644; stat -c %a bound
+    head -c 100000 /dev/zero >/mnt/filler 2>/dev/null || true
+    $WRITE bound "$(head -c 20000 /dev/zero | tr '\\0' x)" 600; cat bound; stat -c %a bound`;
+  const directory = tempDir(t);
+  assert.equal(
+    inNamespace(script, directory, 'write-file.ts'),
+    `changed\nsecret\n600\nchanged\n644\ncannot write ${directory}/bound: no space left on the device (ENOSPC)\npublic\n600\n`,
+  );
+});
+
 test('a full or read-only disk leaves the old file and nothing else', (t) => {
   const script = `
     mount -t tmpfs -o size=64k none /mnt; mkdir /mnt/own; echo old >/mnt/app.conf; echo old >/mnt/own/mounted
