@@ -320,6 +320,37 @@ test('a take-back that fails is told, and holds nothing up: the next good value 
   assert.equal(tree.eventsOf('could not take back').length, 1);
 });
 
+test('a service that goes, or a destination that changes, while there is something to go back to: nothing is left', async (t) => {
+  const tree = start(
+    t,
+    {
+      'app/run': APP,
+      'app/templates/app.conf.hbs': template(),
+      'other/run': SLEEPER,
+      'other/templates/other.conf.hbs': template().replace('app.conf', 'other.conf'),
+      ...kv({ v: 'one' }),
+    },
+    { args: ['--settle', '2s'] },
+  );
+  await until('one', () => tree.lines('seen').length === 1);
+  await tree.event('started', 'other');
+  writeFiles(tree.scandir, kv({ v: 'two' }));
+  await tree.event('config changed', 'app');
+  await tree.event('config changed', 'other');
+  assert.equal(leftovers(tree).length, 2);
+  tree.control('down', 'app');
+  rmSync(join(tree.scandir, 'other'), { recursive: true });
+  tree.control('rescan');
+  await until('that of the other service to be gone', () => leftovers(tree).length === 1);
+  assert.equal(tree.file('other.conf'), 'two\n');
+  writeFiles(tree.scandir, { 'app/templates/app.conf.hbs': template().replace('app.conf', 'new.conf') });
+  await until('the new file', () => tree.file('new.conf') === 'two\n');
+  tree.control('up', 'app');
+  await tree.event('config proved good', 'app');
+  await until('nothing to be left', () => leftovers(tree).length === 0);
+  assert.equal(tree.file('app.conf'), 'two\n');
+});
+
 test('the stop of the tree in the middle of a take-back: everything ends, in time', async (t) => {
   const tree = start(t, { 'app/run': APP, 'app/templates/app.conf.hbs': template(), ...kv({ v: 'one' }) });
   await until('one', () => tree.lines('seen').length === 1);

@@ -163,7 +163,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
       );
       if (!own) await unit.mendTorn();
     }
-    for (const unit of old.values()) unit.forget();
+    for (const unit of old.values()) await unit.remove();
   };
 
   const forget = (job: Job): void => {

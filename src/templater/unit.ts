@@ -12,6 +12,13 @@ import { generationOf, removeLeftovers } from './write.ts';
 /** A take-back that failed is tried again after this long. */
 const TAKE_BACK_AGAIN: Ms = 1000;
 
+/** A previous file, and where it is kept: a template may have another destination by now. */
+interface Kept {
+  dest: string;
+  /** Undefined where there was none. */
+  file: RenderedFile | undefined;
+}
+
 export interface UnitOptions extends StagingOptions {
   service: string;
   previous: Previous;
@@ -39,8 +46,9 @@ export class Unit {
   readonly #options: UnitOptions;
   /** Rendered, and not in place: to be rendered again, with the values of then, when something has changed. */
   readonly #kept = new Set<Job>();
-  /** Of each job whose previous file is kept, that file; undefined where there was none. */
-  readonly #previous = new Map<Job, RenderedFile | undefined>();
+  /** Of each job whose previous file is kept, that file. */
+  readonly #previous = new Map<Job, Kept>();
+  #isGone = false;
   #isStuck = false;
   #actedAt: Ms | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -84,9 +92,17 @@ export class Unit {
     return this.#previous.size > 0;
   }
 
+  /** Nothing more is done: we end. */
   forget(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#stuckTimer);
+  }
+
+  /** The service is gone, and nobody will go back to what it was well on. */
+  async remove(): Promise<void> {
+    this.forget();
+    this.#isGone = true;
+    if (!this.isBusy) await this.#forgetPrevious();
   }
 
   /**
@@ -97,11 +113,10 @@ export class Unit {
     const { previous } = this.#options;
     this.jobs = jobs;
     for (const job of this.#kept) if (!jobs.includes(job)) this.#kept.delete(job);
-    for (const job of this.#previous.keys()) {
+    for (const [job, { dest }] of this.#previous) {
       if (jobs.includes(job)) continue;
       this.#previous.delete(job);
-      const dest = destOf(job);
-      if (dest !== undefined) await previous.forget(dest).catch(() => {});
+      await previous.forget(dest).catch(() => {});
     }
     for (const job of jobs) {
       if (!newcomers.has(job)) continue;
@@ -110,7 +125,7 @@ export class Unit {
       await removeLeftovers(dest);
       await this.#find(job);
       const kept = await previous.digest(dest).catch(() => undefined);
-      if (kept !== undefined) this.#previous.set(job, this.#fileOf(job, kept));
+      if (kept !== undefined) this.#previous.set(job, { dest, file: this.#fileOf(job, kept) });
     }
   }
 
@@ -128,6 +143,7 @@ export class Unit {
     this.isDue = false;
     try {
       await this.#work(rendered);
+      if (this.#isGone) await this.#forgetPrevious();
     } catch (error) {
       this.#options.log.error('mishandled a rollout', { of: this.service, error: describe(error) });
     }
@@ -147,7 +163,7 @@ export class Unit {
       const move = nextMove({
         inPlace: generationOf(this.#inPlace()),
         candidate,
-        previous: this.canGoBack ? generationOf(this.#inPlace(this.#previous)) : undefined,
+        previous: this.canGoBack ? generationOf(this.#inPlace(this.#previousFiles())) : undefined,
         isStuck: this.#isStuck,
         judgement: this.judgement,
       });
@@ -221,7 +237,7 @@ export class Unit {
         current = each;
         if (!isNew || !each.staged.changed || this.#previous.has(each.job)) continue;
         await previous.keep(each.file.dest);
-        this.#previous.set(each.job, each.job.placed ?? each.job.found);
+        this.#previous.set(each.job, { dest: each.file.dest, file: each.job.placed ?? each.job.found });
       }
       for (const each of ready) {
         current = each;
@@ -251,9 +267,8 @@ export class Unit {
   async #takeBack(): Promise<void> {
     const { log, previous, again } = this.#options;
     let isStuck = false;
-    for (const [job, file] of this.#previous) {
-      const dest = destOf(job);
-      if (dest === undefined) continue;
+    let mayHelp = false;
+    for (const [job, { dest, file }] of this.#previous) {
       try {
         await previous.restore(dest);
         this.#previous.delete(job);
@@ -264,12 +279,14 @@ export class Unit {
         log.warn('took back', { template: job.template.file, dest });
       } catch (error) {
         isStuck = true;
+        // What is gone does not come back by itself.
+        mayHelp ||= (await previous.digest(dest).catch(() => null)) !== undefined;
         const cause = `cannot take ${dest} back: ${causeOf(error)}`;
         fail(job, log, 'could not take back', cause);
       }
     }
     this.#isStuck = isStuck;
-    if (!isStuck) return;
+    if (!mayHelp) return;
     clearTimeout(this.#stuckTimer);
     this.#stuckTimer = setTimeout(() => {
       this.#isStuck = false;
@@ -278,11 +295,13 @@ export class Unit {
   }
 
   async #forgetPrevious(): Promise<void> {
-    for (const job of this.#previous.keys()) {
-      const dest = destOf(job);
-      if (dest !== undefined) await this.#options.previous.forget(dest).catch(() => {});
-    }
+    for (const { dest } of this.#previous.values()) await this.#options.previous.forget(dest).catch(() => {});
     this.#previous.clear();
+    this.#isStuck = false;
+  }
+
+  #previousFiles(): Map<Job, RenderedFile | undefined> {
+    return new Map([...this.#previous].map(([job, { file }]) => [job, file]));
   }
 
   /** What a job's destination holds. */
@@ -318,10 +337,6 @@ function fileOf(job: Job, bytes: Uint8Array): [[Job, RenderedFile]] | undefined 
   const { settings } = job.template;
   if (!settings) return undefined;
   return [[job, { dest: settings.dest, digest: digestOf(bytes), onChange: settings.onChange }]];
-}
-
-function destOf({ placed, template }: Job): string | undefined {
-  return placed?.dest ?? template.settings?.dest;
 }
 
 function asWriteError(error: unknown, { file }: Ready): Error {
