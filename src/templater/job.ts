@@ -7,8 +7,9 @@ import type { Template } from './templates.ts';
 /** A template and how it stands. */
 export interface Job {
   template: Template;
-  /** What its last runs asked, by its words. */
-  used: Map<string, Query>;
+  /** What its last run asked, and the last that succeeded, by its words. */
+  used: ReadonlyMap<string, Query>;
+  usedWell: ReadonlyMap<string, Query>;
   /** The file in place; undefined until it has been written, or found to be right, by this process. */
   placed: RenderedFile | undefined;
   /** What its destination held when it was first looked at, and nothing had been rendered yet. */
@@ -34,6 +35,7 @@ export function newJob(template: Template): Job {
   return {
     template,
     used: new Map(),
+    usedWell: new Map(),
     placed: undefined,
     found: undefined,
     refused: undefined,

@@ -177,8 +177,9 @@ export function createTemplater(options: TemplaterOptions): Templater {
     const { compiled, file } = job.template;
     if (!compiled) return undefined;
     const outcome = compiled({ get: subscriptions.get, problem: subscriptions.problem, env });
-    // Until a run succeeds, what earlier ones asked stays followed: this one may have stopped short.
-    job.used = outcome.text === undefined ? new Map([...job.used, ...outcome.used]) : outcome.used;
+    // Until a run succeeds, what the last that did asked stays followed: this one may have stopped short.
+    if (outcome.text !== undefined) job.usedWell = outcome.used;
+    job.used = new Map([...job.usedWell, ...outcome.used]);
     job.missing = outcome.missing;
     for (const query of outcome.kept) subscriptions.sayKept(query);
     if (outcome.error !== undefined)
