@@ -6,6 +6,7 @@ import { pair } from '../../src/templater/source/pairs.ts';
 import { describeQuery, type Kind, type Query } from '../../src/templater/source/query.ts';
 import type { Sink, Source } from '../../src/templater/source/source.ts';
 import { createTemplater } from '../../src/templater/templater.ts';
+import { readTemplates } from '../../src/templater/templates.ts';
 import { tempDir, until, writeFiles } from '../tree.ts';
 import { hbs } from './template.ts';
 
@@ -31,7 +32,7 @@ test('a template whose questions change is not followed in those that it asks no
   t.after(() => stop.abort());
   const missing: string[] = [];
   const templater = createTemplater({
-    scandir,
+    read: () => readTemplates([scandir], {}),
     source,
     wait: { min: 0, max: 0 },
     once: false,
