@@ -28,11 +28,22 @@ function chain(): Files {
   return files;
 }
 
-/** When each service was started, and when the next might have been. */
+interface Recorded {
+  time: string;
+  service: string | null;
+  event: string;
+}
+
+/** When each service was started, and when the next might have been: as `supervise events --json` has it. */
 function timeline(tree: RunningTree): { started: number; up: number }[] {
+  const { stdout } = tree.control('events', '--json');
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Recorded);
   return NAMES.map((name) => {
-    const at = (...events: string[]): number =>
-      Date.parse(tree.events.find((each) => each.service === name && events.includes(each.msg))?.time ?? '');
+    const at = (...names: string[]): number =>
+      Date.parse(events.find((each) => each.service === name && names.includes(each.event))?.time ?? '');
     return { started: at('started', 'started, not ready yet'), up: at('ready', 'done') };
   });
 }
