@@ -46,6 +46,8 @@ export class Hooks {
   readonly #log: Log;
   readonly #running = new Set<number>();
   #waiting: (() => void)[] = [];
+  /** Commands that run, and whether they are to run again after that. */
+  readonly #again = new Map<string, boolean>();
   #dropped = false;
   /** Where they are, those that win first; changes when they are read again. */
   scandirs: readonly Pick<RawScandir, 'path' | 'hooks'>[] = [];
@@ -116,15 +118,29 @@ export class Hooks {
   }
 
   /**
-   * Runs a command of a template's `on-change`, as a hook is run: it has the time of one, and its failure is a warning.
+   * Runs a command of a template's `on-change`, as a hook is run: it has the time of one, and its failure is a warning. One
+   * at a time for each service: what is asked for while it runs is one more run after it.
    * @param start starts what it is given, as a program of the service
    */
-  command(command: string, log: Log, start: (argv: SpawnSpec['argv'], events: SpawnEvents) => void): void {
-    void this.#execute(
-      (events) => start(['/bin/sh', '-c', command], events),
-      { log: log.child({ hook: `run ${command}` }) },
-      this.timeout,
-    );
+  async command(
+    service: string,
+    command: string,
+    log: Log,
+    start: (argv: SpawnSpec['argv'], events: SpawnEvents) => void,
+  ): Promise<void> {
+    const key = `${service}\0${command}`;
+    const isRunning = this.#again.has(key);
+    this.#again.set(key, isRunning);
+    if (isRunning) return;
+    do {
+      this.#again.set(key, false);
+      await this.#execute(
+        (events) => start(['/bin/sh', '-c', command], events),
+        { log: log.child({ hook: `run ${command}` }) },
+        this.timeout,
+      );
+    } while (this.#again.get(key));
+    this.#again.delete(key);
   }
 
   #execute(
@@ -180,6 +196,7 @@ export class Hooks {
   /** Hooks that have not begun yet never will. */
   dropQueue(): void {
     this.#waiting = [];
+    this.#again.clear();
   }
 
   /** The groups of the hooks that run now. No more are started from the queue. */

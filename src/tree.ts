@@ -600,7 +600,8 @@ export class Tree {
   #act(runner: ServiceRunner, action: Action): void {
     const kind = kindOf(action);
     const what = action.slice(kind.length + 1);
-    if (kind === 'run') this.#options.hooks.command(what, runner.log, (...all) => runner.start(...all));
+    if (kind === 'run')
+      void this.#options.hooks.command(runner.name, what, runner.log, (...all) => runner.start(...all));
     else if (kind === 'reload') runner.signal(runner.config.reloadSignal);
     else if (kind === 'signal') runner.signal(parseSignal(what) ?? runner.config.reloadSignal);
     else if (kind === 'restart') runner.send({ type: 'restart' });

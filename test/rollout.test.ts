@@ -250,6 +250,26 @@ test('on-change: run runs a command in the service directory; its failure is a w
   assert.equal(tree.eventsOf('started', 'app').length, 1);
 });
 
+test('a command that takes its time runs alone; what changes meanwhile is one more run', async (t) => {
+  const tree = start(t, {
+    'app/run': SLEEPER,
+    'app/restart-delay': '20ms',
+    'app/templates/app.conf.hbs': template(
+      'on-change: run echo "begin $(cat "$OUT/app.conf")" >>"$OUT/ran"; until [ -e "$OUT/go" ]; do sleep 0.01; done; echo end >>"$OUT/ran"\n',
+    ),
+    ...kv({ v: 'v0' }),
+  });
+  await tree.event('started', 'app');
+  for (const v of ['v1', 'v2', 'v3']) {
+    writeFiles(tree.scandir, kv({ v }));
+    await until(v, () => tree.file('app.conf') === `${v}\n`);
+  }
+  await tree.event('config changed', 'app', 3);
+  writeFiles(tree.directory, { go: '' });
+  await until('both runs', () => tree.lines('ran').length >= 4);
+  assert.deepEqual(tree.lines('ran'), ['begin v1', 'end', 'begin v3', 'end']);
+});
+
 test('kill -9 of the templater while a generation is judged: it is taken back all the same', async (t) => {
   const tree = start(t, {
     'app/run': APP.replace('sleep 0.05', 'until [ -e "$OUT/go" ]; do sleep 0.01; done'),
