@@ -15,7 +15,7 @@ import {
   type ServiceConfig,
   takesEffect,
 } from './core/servicedir.ts';
-import { TEMPLATER } from './core/services.ts';
+import { isDisabled, TEMPLATER } from './core/services.ts';
 import { endName, parseSignal } from './core/signals.ts';
 import { didYouMean, EXIT, UserError } from './errors.ts';
 import { changedFiles, type Found, findServices, stopsBehind } from './found.ts';
@@ -387,7 +387,7 @@ export class Tree {
 
   /** Somebody says that it is not run here: it is not started at boot, and nobody waits for it. */
   isDisabled({ name }: ServiceConfig): boolean {
-    return this.#options.disabled.has(name) || this.#options.disabled.has(ownerOf(name) ?? name);
+    return isDisabled(name, this.#options.disabled);
   }
 
   /** A name that is none's may be a mistake; no more than a warning, since images share an environment. */

@@ -1,6 +1,7 @@
 import {
   bareConfig,
   MAIN_COMMAND,
+  ownerOf,
   type Problem,
   parseServiceDir,
   type RawServiceDir,
@@ -49,15 +50,20 @@ export function parseServices(
   return services;
 }
 
+/** Somebody says that it is not run here. A logger is switched off with its service, or by its own name. */
+export function isDisabled(name: string, disabled: ReadonlySet<string>): boolean {
+  return disabled.has(name) || disabled.has(ownerOf(name) ?? name);
+}
+
 type Names = Pick<Switches, 'disabled' | 'enabled'>;
 
 function isDown({ name, down }: ServiceConfig, { disabled, enabled }: Names): boolean {
-  return disabled.has(name) || (down && !enabled.has(name));
+  return isDisabled(name, disabled) || (down && !enabled.has(name));
 }
 
-/** Ahead of its service, which does not wait for it; switched off with it, or by its own name. */
-function loggerIn({ name, log }: RawServiceDir, names: Names): Parsed[] {
+/** Ahead of its service, which does not wait for it. */
+function loggerIn({ log }: RawServiceDir, names: Names): Parsed[] {
   if (!log) return [];
   const { config, problems } = parseServiceDir(log);
-  return [{ config: { ...config, down: names.disabled.has(name) || isDown(config, names) }, problems }];
+  return [{ config: { ...config, down: isDown(config, names) }, problems }];
 }
