@@ -520,7 +520,7 @@ export class Tree {
   #complain(service: string, { message, hint }: Problem): void {
     // That of a logger is told with its service's.
     if (ownerOf(service) !== undefined) return;
-    this.#log.error(message, hint ? { service, hint } : { service });
+    this.#log.error(message, { service, hint });
   }
 
   #relate(): void {
@@ -639,5 +639,5 @@ export class Tree {
 }
 
 function toUserError({ message, hint }: Problem): UserError {
-  return new UserError(message, hint ? { hint } : {});
+  return new UserError(message, { hint });
 }

@@ -335,7 +335,7 @@ function rescanTree(tree: Tree, log: RootLog, idle: 'info' | 'debug' = 'info'): 
     tree.rescan(idle);
   } catch (error) {
     const { message, hint } = error as UserError;
-    log.error(message, hint ? { hint } : {});
+    log.error(message, { hint });
   }
 }
 

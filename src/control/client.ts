@@ -83,10 +83,7 @@ function exchange(path: string, line: string, onMore: (data: unknown) => boolean
       isAnswered = true;
       socket.setTimeout(0);
       if (!reply) settle(brokenOff());
-      else if (!reply.ok)
-        settle(
-          new UserError(reply.error, { exitCode: reply.exit, ...(reply.hint ? { hint: reply.hint } : {}) }),
-        );
+      else if (!reply.ok) settle(new UserError(reply.error, { exitCode: reply.exit, hint: reply.hint }));
       else if (!reply.more) settle(undefined, reply.data);
       else if (!onMore(reply.data)) settle(undefined);
     };

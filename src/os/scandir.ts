@@ -162,7 +162,7 @@ function lookUpNamed<T>(file: string, lookUp: () => T): T {
     return lookUp();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(`cannot use ${file}: ${error.message}`, error.hint ? { hint: error.hint } : {});
+    throw new UserError(`cannot use ${file}: ${error.message}`, { hint: error.hint });
   }
 }
 

@@ -66,7 +66,7 @@ export async function readArchive(
 ): Promise<Archive> {
   const { head, bytes } = await beginningOf(file);
   const refuse = (cause: string, hint?: string): UserError =>
-    new UserError(`cannot use the package ${shown}: ${cause}`, hint ? { hint } : {});
+    new UserError(`cannot use the package ${shown}: ${cause}`, { hint });
   if (!['PK\x03\x04', 'PK\x05\x06'].includes(head.slice(0, 4)))
     throw refuse(`it is ${kindOf(head, bytes)}, and no ZIP file`, 'look at what PACKAGE_ZIP_URL answers');
   const zip = await openPromise(file, { decodeStrings: false, autoClose: false }).catch(() => {

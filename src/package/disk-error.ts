@@ -12,9 +12,8 @@ const HINTS: Record<string, string> = {
 export function diskError(path: string, error: unknown): Error {
   const code = errno(error);
   if (error instanceof UserError || code === undefined) return error as Error;
-  const hint = HINTS[code];
   return new UserError(`cannot write ${path}: ${causeOf(error)}`, {
-    ...(hint ? { hint } : {}),
+    hint: HINTS[code],
     exitCode: EXIT.system,
     cause: error,
   });

@@ -17,7 +17,7 @@ export async function runInit(directory: string, signal: AbortSignal): Promise<v
   const program = inspect(directory, 'init.sh', verb);
   if (program.is === 'broken') {
     const { message, hint } = program.problem;
-    throw new UserError(message, hint ? { hint: hint.replace(`${directory}/`, '') } : {});
+    throw new UserError(message, { hint: hint?.replace(`${directory}/`, '') });
   }
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {

@@ -48,7 +48,7 @@ const SAMPLE = '{{!--\ndest: /etc/app.conf\n--}}';
 export function parseSettings(source: string, context: SettingsContext): Settings {
   const { file, serviceDir, env } = context;
   const refuse = (cause: string, hint?: string): never => {
-    throw new UserError(`cannot read ${file}: ${cause}`, hint === undefined ? {} : { hint });
+    throw new UserError(`cannot read ${file}: ${cause}`, { hint });
   };
   const found = firstComment(source);
   const comment = context.dest === undefined || (found !== undefined && isSettings(found)) ? found : '';

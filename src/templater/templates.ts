@@ -137,10 +137,7 @@ export async function readTemplate(
     template.compiled = compiled;
   } catch (error) {
     const hint = error instanceof UserError ? error.hint : undefined;
-    const problem = new UserError(
-      `cannot read ${file}: ${causeOf(error)}`,
-      hint === undefined ? {} : { hint },
-    );
+    const problem = new UserError(`cannot read ${file}: ${causeOf(error)}`, { hint });
     return { ...template, problem: describe(problem) };
   }
   return template;

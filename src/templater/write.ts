@@ -249,6 +249,6 @@ export function cannotWrite(dest: string, error: unknown): UserError {
   return new UserError(`cannot write ${dest}: ${causeOf(error)}`, {
     exitCode: EXIT.system,
     cause: error,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
