@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Account, UserSpec } from '../core/servicedir.ts';
-import { causeOf, UserError } from '../errors.ts';
+import { causeOf, errno, UserError } from '../errors.ts';
 import { statusField } from './proc.ts';
 
 /** Where names are listed. Read as they are: the C library's other sources of names (LDAP …) are not for containers. */
@@ -73,7 +73,7 @@ function entriesOf(file: string): string[][] {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     // No list, no names: numbers do without.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (errno(error) === 'ENOENT') return [];
     throw new UserError(`cannot read ${file}: ${causeOf(error)}`, { cause: error });
   }
   return text

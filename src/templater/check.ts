@@ -1,6 +1,6 @@
 import { didYouMean } from '../errors.ts';
 import { BLOCKS } from './blocks.ts';
-import type { Helper } from './helpers/helper.ts';
+import { countWords, type Helper } from './helpers/helper.ts';
 
 /** The parts of Handlebars' syntax tree that are looked at here. */
 export interface Node {
@@ -200,12 +200,7 @@ class Checker {
   ): void {
     const count = node.params?.length ?? 0;
     if (count < least || count > most) {
-      const expected =
-        least === most
-          ? `${least}`
-          : most === Number.POSITIVE_INFINITY
-            ? `at least ${least}`
-            : `${least} to ${most}`;
+      const expected = countWords(least, most);
       const ending = most === 1 || (most === Number.POSITIVE_INFINITY && least === 1) ? '' : 's';
       fail(node, `${name} takes ${expected} value${ending}, got ${count} (such as {{${usage}}})`);
     }

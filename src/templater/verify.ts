@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Ms } from '../core/duration.ts';
 import { endName } from '../core/signals.ts';
 import { causeOf } from '../errors.ts';
+import { shellWord } from './helpers/escape.ts';
 
 /** What a check has before it is killed, with all that it started. */
 export const CHECK_TIMEOUT: Ms = 10_000;
@@ -39,7 +40,7 @@ export function verify(
   signal: AbortSignal,
   timeout: Ms = CHECK_TIMEOUT,
 ): Promise<Refusal | undefined> {
-  const quoted = `'${file.replaceAll("'", "'\\''")}'`;
+  const quoted = shellWord(file);
   let child: ChildProcess;
   try {
     child = spawn('/bin/sh', ['-c', GUARDED, 'check', command.replaceAll('{file}', () => quoted)], {

@@ -1,5 +1,6 @@
 import { didYouMean } from '../../errors.ts';
 import { BLOCKS } from '../blocks.ts';
+import { countWords } from '../helpers/helper.ts';
 import { HELPERS } from '../helpers/index.ts';
 import { RISKY, turnable, turnOf } from './functions.ts';
 import type { Scope } from './scope.ts';
@@ -107,12 +108,7 @@ export function createExpressions(complain: Complain): Expressions {
     }
     const [least, most] = turn.args;
     if (args.length < least || args.length > most) {
-      const expected =
-        least === most
-          ? `${least}`
-          : most === Number.POSITIVE_INFINITY
-            ? `at least ${least}`
-            : `${least} to ${most}`;
+      const expected = countWords(least, most);
       complain(at, `${name} takes ${expected} argument${expected === '1' ? '' : 's'}, got ${args.length}`);
       return undefined;
     }

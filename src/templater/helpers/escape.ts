@@ -71,7 +71,8 @@ export const ESCAPES = {
   },
 } satisfies Record<string, Helper>;
 
-function shellWord(text: string): string {
+/** Any text as one word of a POSIX shell. @throws Error for a NUL */
+export function shellWord(text: string): string {
   if (text.includes('\0')) throw new Error('a shell has no way to write a NUL');
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

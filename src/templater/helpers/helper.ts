@@ -80,3 +80,9 @@ export function inShort(value: unknown): string {
   if (typeof value === 'bigint') return String(value);
   return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : JSON.stringify(value);
 }
+
+/** How many of something are taken, in words: `2`, `1 to 3`, `at least 1`. */
+export function countWords(least: number, most: number): string {
+  if (least === most) return `${least}`;
+  return most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
+}
