@@ -62,12 +62,14 @@ export function errno(error: unknown): string | undefined {
 }
 
 const WORDS: Record<string, string> = {
+  E2BIG: 'the arguments and variables are too long (E2BIG)',
   EACCES: 'permission denied (EACCES)',
   EADDRINUSE: 'address in use (EADDRINUSE)',
   EAGAIN: 'the system has none to spare just now (EAGAIN)',
   ECONNREFUSED: 'nobody listens there (ECONNREFUSED)',
   ECONNRESET: 'the connection was cut (ECONNRESET)',
   EHOSTUNREACH: 'there is no way to that host (EHOSTUNREACH)',
+  EINVAL: 'an argument that the system does not take (EINVAL)',
   EISDIR: 'it is a directory (EISDIR)',
   ELOOP: 'too many levels of symbolic links (ELOOP)',
   EMFILE: 'too many open files (EMFILE)',

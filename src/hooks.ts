@@ -5,7 +5,8 @@ import type { Log } from './log.ts';
 import { now } from './os/clock.ts';
 import { runtimeFile } from './os/runtime-dir.ts';
 import { findHook, type RawScandir } from './os/scandir.ts';
-import { killGroup, type SpawnEvents, type SpawnSpec, send, startProcess } from './os/spawn.ts';
+import { killGroup, send, startProcess } from './os/spawn.ts';
+import type { SpawnEvents, SpawnSpec } from './os/spawn-spec.ts';
 
 /** A crash storm with slow hooks must not become a second storm; what waits longer than this many is told and let go. */
 const MOST_AT_ONCE = 8;

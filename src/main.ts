@@ -5,15 +5,14 @@ import { dirname, join } from 'node:path';
 import { parseCommandLine } from './cli.ts';
 import { describe, EXIT, UserError } from './errors.ts';
 import { takeEarlySignals } from './os/early.ts';
-import { EXEC_VERBS, execLater } from './os/exec.ts';
+import { EXEC_AS, execAs } from './os/exec.ts';
 import { loadNative } from './os/native.ts';
 import { thisProgram } from './os/program.ts';
 import { print } from './os/stdout.ts';
 
 /** Everything begins and ends here: arguments in, exit code out. */
 async function main(argv: string[]): Promise<number> {
-  if (Object.values<string | undefined>(EXEC_VERBS).includes(argv[0]))
-    return execLater(argv, (await findNative()).native);
+  if (argv[0] === EXEC_AS) return execAs(argv);
   const invocation = parseCommandLine(argv, process.env);
   // These take them over when they listen themselves.
   if (!['run', 'template', 'install'].includes(invocation.command)) takeEarlySignals();

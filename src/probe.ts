@@ -2,7 +2,8 @@ import { constants } from 'node:os';
 import type { Ms } from './core/duration.ts';
 import { endName } from './core/signals.ts';
 import { Alarm, now } from './os/clock.ts';
-import { killGroup, type SpawnEvents, send } from './os/spawn.ts';
+import { killGroup, send } from './os/spawn.ts';
+import type { SpawnEvents } from './os/spawn-spec.ts';
 
 export interface ProbeOptions {
   /** From the start of one to the start of the next; one that takes longer is followed at once. */

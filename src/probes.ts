@@ -2,7 +2,7 @@ import type { Ms } from './core/duration.ts';
 import type { Event, State } from './core/lifecycle.ts';
 import type { ServiceConfig } from './core/servicedir.ts';
 import type { Log } from './log.ts';
-import type { SpawnEvents } from './os/spawn.ts';
+import type { SpawnEvents } from './os/spawn-spec.ts';
 import { Probe } from './probe.ts';
 
 /** Between two questions of a `check`, and the most that one answer may take. */

@@ -17,9 +17,11 @@ import { endName, signalName } from './core/signals.ts';
 import { causeOf, describe, EXIT } from './errors.ts';
 import type { Log } from './log.ts';
 import { isOurs } from './os/account.ts';
+import { isChild } from './os/children.ts';
 import { Alarm, now } from './os/clock.ts';
 import { execAsArgs, type OwnEnvironment, withOwn, withOwnVeiled } from './os/exec.ts';
-import { killGroup, ours, type SpawnEvents, type SpawnSpec, send, startProcess } from './os/spawn.ts';
+import { killGroup, send, setsGroups, startProcess } from './os/spawn.ts';
+import type { SpawnEvents, SpawnSpec } from './os/spawn-spec.ts';
 import { inTurn } from './os/turns.ts';
 import { Probes } from './probes.ts';
 
@@ -54,8 +56,8 @@ export interface RunOptions {
   /** More descriptors to us, besides the one for readiness. */
   link?: { fd: number; env: string; connected: (socket: Socket) => void };
   stdin?: 'inherit';
-  /** Arguments in front of the command, for what must happen in the child before it is executed. */
-  launcher?: readonly [string, ...string[]];
+  /** It gets the terminal on stdin, in whose foreground it runs. */
+  foreground?: true;
   streams?: ServiceStreams;
   /** Whether a SIGKILL that we did not send was the kernel's, for lack of memory. */
   isOutOfMemory: () => boolean;
@@ -239,7 +241,7 @@ export class ServiceRunner {
         break;
       case 'sweep':
         // A group outlives its leader, and so does its number, unless nobody was left and the number went to a new child.
-        if (!ours.has(effect.pgid) && send(-effect.pgid, constants.signals.SIGKILL))
+        if (!isChild(effect.pgid) && send(-effect.pgid, constants.signals.SIGKILL))
           this.log.debug('swept', { pgid: effect.pgid });
         break;
       case 'crashed':
@@ -253,15 +255,18 @@ export class ServiceRunner {
 
   #run(): void {
     this.#startedAs = this.config.type;
-    const { link, launcher, streams } = this.#options;
+    const { link, foreground, streams } = this.#options;
     const { command, notificationFd, name } = this.config;
     this.#readyAt = notificationFd;
-    const own: readonly string[] = command ?? ['./run', name];
-    const argv = [...(launcher ?? []), ...own] as unknown as SpawnSpec['argv'];
+    const argv = (command ?? ['./run', name]) as SpawnSpec['argv'];
     const pipes = [notificationFd, link?.fd].filter((fd) => fd !== undefined);
     this.#spawn(
       argv,
-      { stdin: this.#options.stdin ?? (() => streams?.input()), session: launcher === undefined, pipes },
+      {
+        stdin: this.#options.stdin ?? (() => streams?.input()),
+        session: foreground ? 'foreground' : true,
+        pipes,
+      },
       {
         spawned: (pid, sockets) => {
           this.#sockets = [...sockets.values()];
@@ -320,7 +325,9 @@ export class ServiceRunner {
   /** Any program of this service: in its directory, as its user, with its environment. */
   #spawn(
     argv: SpawnSpec['argv'],
-    special: { stdin?: 'inherit' | (() => number | undefined); session?: boolean; pipes?: readonly number[] },
+    special: Partial<Pick<SpawnSpec, 'session' | 'pipes'>> & {
+      stdin?: 'inherit' | (() => number | undefined);
+    },
     events: SpawnEvents,
   ): void {
     const { account, path } = this.config;
@@ -335,13 +342,13 @@ export class ServiceRunner {
       setImmediate(() => events.refused(EXIT.system, `cannot make a pipe for its output: ${causeOf(error)}`));
       return;
     }
-    const launch = other && other.groups.length > 0;
+    const launch = other && other.groups.length > 0 && !setsGroups();
     startProcess(
       {
-        argv: launch ? [...this.#options.program, ...execAsArgs(other, pipes), ...argv] : argv,
+        argv: launch ? [...this.#options.program, ...execAsArgs(other), ...argv] : argv,
         cwd: path,
         env: launch ? withOwnVeiled(this.#environment) : withOwn(this.#environment),
-        user: other && !launch ? { uid: other.uid, gid: other.gid } : undefined,
+        user: launch ? undefined : other,
         stdin,
         ...output,
         session,

@@ -45,8 +45,8 @@ export interface TreeOptions {
   /** The package that was installed or found. */
   package: Package | undefined;
   command: readonly string[] | undefined;
-  /** How a main command is started when it gets the terminal. */
-  launcher: readonly [string, ...string[]] | undefined;
+  /** Whether the main command gets the terminal. */
+  hasTerminal: boolean;
   /** Services that are not started at boot, and for whom nobody waits. */
   disabled: ReadonlySet<string>;
   /** Services that are started at boot in spite of their `down` file. */
@@ -146,7 +146,7 @@ export class Tree {
    */
   start(): void {
     this.#begun = true;
-    const { scandirs, command, launcher, hooks } = this.#options;
+    const { scandirs, command, hooks } = this.#options;
     const raw = scandirs.length === 0 ? undefined : readScandirs(scandirs);
     hooks.scandirs = raw?.scandirs ?? [];
     const found = raw ? this.#read(raw) : [];
@@ -168,7 +168,7 @@ export class Tree {
       ({ config, problem }) => config.essential && problem && !this.isDisabled(config),
     );
     if (fatal?.problem) throw toUserError(fatal.problem);
-    for (const each of found) this.#add(each, each.config.name === MAIN_COMMAND ? launcher : undefined);
+    for (const each of found) this.#add(each);
     this.#relate();
     this.#tellSwitches();
     if (this.members.size === 0)
@@ -423,13 +423,14 @@ export class Tree {
     return changes;
   }
 
-  #add({ config, problem, stamps }: Found, launcher?: RunOptions['launcher']): Member {
+  #add({ config, problem, stamps }: Found): Member {
     const { program, isOutOfMemory } = this.#options;
+    const foreground = config.name === MAIN_COMMAND && this.#options.hasTerminal;
     const options: RunOptions = { program, isOutOfMemory };
     // Who has the terminal writes to it as well.
     const isOurs = config.name === TEMPLATER && config.command !== undefined;
-    const output = launcher ? undefined : this.#options.outputs?.of(config.name, isOurs);
-    if (launcher) options.launcher = launcher;
+    const output = foreground ? undefined : this.#options.outputs?.of(config.name, isOurs);
+    if (foreground) options.foreground = true;
     else options.streams = this.#streamsOf(config.name, output);
     if (config.name === MAIN_COMMAND) options.stdin = 'inherit';
     if (config.name === TEMPLATER)

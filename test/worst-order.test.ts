@@ -56,7 +56,7 @@ test('a SIGHUP that comes ahead of the start starts nothing that the start would
     scandirs: [scandir],
     package: undefined,
     command: undefined,
-    launcher: undefined,
+    hasTerminal: false,
     disabled: new Set(),
     enabled: new Set(),
     program: [process.execPath],

@@ -9,7 +9,6 @@ import { describe, EXIT, UserError } from '../errors.ts';
 import { Events } from '../events.ts';
 import { Hooks } from '../hooks.ts';
 import { createLog, type RootLog } from '../log.ts';
-import { EXEC_VERBS } from '../os/exec.ts';
 import type { Native } from '../os/native.ts';
 import type { OomWatch } from '../os/oom.ts';
 import type { Package } from '../os/package.ts';
@@ -93,7 +92,7 @@ export async function run(
     disabled: new Set(options.disable),
     enabled: new Set(options.enable),
     program: program.command(),
-    launcher: terminal === undefined ? undefined : [...program.command(), EXEC_VERBS.foreground],
+    hasTerminal: terminal !== undefined,
     templater: [
       ...program.command(SMALL_HEAP),
       'template',
@@ -111,8 +110,9 @@ export async function run(
   });
   tree.gate.heard = (level, event, fields) => events.record(level, Date.now(), event, fields);
   const ended = Promise.withResolvers<number>();
-  const reaper: Reaper | undefined = native && adoptOrphans(native, log, () => shutdown.reaped());
-  if (!native)
+  const reaper: Reaper | undefined = native && new Reaper(native, () => shutdown.reaped());
+  if (native) adoptOrphans(native, log);
+  else
     log.warn('orphans will not be reaped', {
       cause,
       hint: `docker run --init, or ship reaper-${process.arch}.node beside the ${program.isExecutable ? 'executable' : 'bundle'}`,
@@ -280,16 +280,13 @@ function logFlags({ logFormat, logLevel }: Invocation['options']): string[] {
 }
 
 /** PID 1 gets every orphan; anybody else must ask for those of its own descendants. */
-function adoptOrphans(native: Native, log: RootLog, reaped: () => void): Reaper | undefined {
+function adoptOrphans(native: Native, log: RootLog): void {
   const refused = process.pid === 1 ? 0 : native.subreaper();
-  if (refused < 0) {
+  if (refused < 0)
     log.warn('orphans will not be reaped', {
       cause: `prctl(PR_SET_CHILD_SUBREAPER): error ${-refused}`,
       hint: 'run supervise as PID 1, or behind docker run --init',
     });
-    return undefined;
-  }
-  return new Reaper(native, reaped);
 }
 
 /** A mistake of ours is told, with the crash hook, and survived: PID 1 holds everything else up. */

@@ -2,14 +2,16 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Account } from '../core/servicedir.ts';
 import { causeOf, EXIT } from '../errors.ts';
-import type { Native } from './native.ts';
 
-/** Hidden verbs that main.ts knows; not among the commands. */
-export const EXEC_VERBS = { foreground: '--exec-in-foreground', as: '--exec-as' } as const;
+/** A hidden verb that main.ts knows; not among the commands. */
+export const EXEC_AS = '--exec-as';
 
-/** The arguments between the program and the command that has it run as an account with supplementary groups. */
-export function execAsArgs({ uid, gid, groups }: Account, fds: readonly number[]): string[] {
-  return [EXEC_VERBS.as, [uid, gid, ...groups].join(','), fds.join(',')];
+/**
+ * The arguments between the program and the command that has it run as an account with supplementary groups, where the addon
+ * does not do it. Of descriptors, such a process gets the first three.
+ */
+export function execAsArgs({ uid, gid, groups }: Account): string[] {
+  return [EXEC_AS, [uid, gid, ...groups].join(',')];
 }
 
 /** What a service has beside our environment; null takes a variable away. */
@@ -54,22 +56,13 @@ function unveiled(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 /**
  * What must happen in the child, between fork and exec, and what nobody but the child can do: Node has no hook there. So the
  * child is first this process, which then puts the command in its own place, so that the pid is the command's.
+ * @param argv what `execAsArgs` made, and the command
  * @returns an exit code, only where it could not be done
  */
-export function execLater(argv: readonly string[], native: Native | undefined): number {
-  const [verb, ...rest] = argv;
-  const command = verb === EXEC_VERBS.as ? rest.splice(2) : rest;
+export function execAs([, ids = '', ...command]: readonly string[]): number {
   try {
-    if (verb === EXEC_VERBS.as) {
-      const [ids = '', fds = ''] = rest;
-      becomeAccount(ids);
-      for (const fd of fds.split(',').filter(Boolean)) native?.inheritable(Number(fd));
-    } else {
-      // A process group of its own, made the terminal's foreground.
-      native?.ownGroup();
-      native?.foreground(0, process.pid);
-    }
-    return execute(command, verb === EXEC_VERBS.as ? unveiled(process.env) : process.env);
+    becomeAccount(ids);
+    return execute(command, unveiled(process.env));
   } catch (error) {
     process.stderr.write(`supervise: cannot execute ${command[0]}: ${causeOf(error)}\n`);
     return EXIT.system;
@@ -86,7 +79,7 @@ function becomeAccount(ids: string): void {
 
 function execute(argv: readonly string[], env: NodeJS.ProcessEnv): number {
   const [name = ''] = argv;
-  const path = find(name, env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin');
+  const path = find(name, env['PATH']);
   if (typeof path === 'number') return path;
   // Node ignores SIGPIPE, and what is ignored stays so across execve; what is caught becomes the default again.
   process.on('SIGPIPE', () => {});
@@ -94,13 +87,16 @@ function execute(argv: readonly string[], env: NodeJS.ProcessEnv): number {
   return 126;
 }
 
+/** The files that a program may be, in the order in which execvp tries them. */
+export function programFiles(name: string, path = '/usr/local/bin:/usr/bin:/bin'): readonly string[] {
+  if (name.includes('/')) return [name];
+  return path.split(delimiter).map((directory) => join(directory || '.', name));
+}
+
 /** Looks a program up as execvp does; answers with a shell's exit code where there is none to execute. */
-function find(name: string, path: string): string | number {
-  const candidates = name.includes('/')
-    ? [name]
-    : path.split(delimiter).map((directory) => join(directory || '.', name));
+function find(name: string, path: string | undefined): string | number {
   let code = 127;
-  for (const candidate of candidates) {
+  for (const candidate of programFiles(name, path)) {
     try {
       if (statSync(candidate).isDirectory()) {
         code = 126;

@@ -8,13 +8,13 @@ import { join, resolve } from 'node:path';
 export interface Native {
   /**
    * The pid of a child that has exited and that nobody has waited for, 0 when none of the children has exited, `-ECHILD`
-   * when there are no children. It stays there until it is waited for: by libuv, when Node spawned it, or by `reap()`.
+   * when there are no children. It stays there until it is waited for, by `reap()`.
    */
   peek(): number;
   /**
-   * Waits for one exited child that Node did *not* spawn (libuv would never learn how its own ended) and returns its
-   * raw wait status: the signal in the low 7 bits, else the exit code in the next 8. `-EAGAIN` when it has not exited,
-   * `-ECHILD` when it is no child.
+   * Waits for one exited child and returns its raw wait status: the signal in the low 7 bits, else the exit code in the next
+   * 8. `-EAGAIN` when it has not exited, `-ECHILD` when it is no child. Of one that Node spawned, libuv would never learn how
+   * it ended.
    */
   reap(pid: number): number;
   /** From now on, orphans among the descendants become children of this process, as they do of PID 1. Returns 0. */
@@ -34,11 +34,6 @@ export interface Native {
    */
   ignore(signal: number): number;
   /**
-   * Lets a descriptor that we were given pass through `process.execve()`: Node sets all but 0, 1 and 2 to be closed there.
-   * 0, or `-EBADF`.
-   */
-  inheritable(fd: number): number;
-  /**
    * Whether a write to `fd` would not wait: 1 for yes, or for a write that fails at once as the reader has gone; 0 for
    * not now. For a pipe, 1 is a promise for up to 4096 bytes, while nobody else writes to it.
    */
@@ -48,6 +43,14 @@ export interface Native {
    * calls one is a pair of sockets, which a child cannot open again as `/dev/stdout`.
    */
   pipe(): readonly [number, number] | number;
+  /** A pair of stream sockets, both blocking, neither inherited by who is not given it. */
+  sockets(): readonly [number, number] | number;
+  /**
+   * Starts a process, and waits until it was executed: its pid, or `-errno` of what was refused in it. All signals have their
+   * default there, and none is blocked; descriptors of ours that it is not given are closed. How it is told what, stands in
+   * `native/reaper.c`; os/spawn-native.ts says it.
+   */
+  spawn(numbers: Int32Array, strings: Uint8Array, room: BigUint64Array): number;
 }
 
 /** Loads the addon from the first of the directories that has one which works here; or says why none does. */
@@ -76,9 +79,10 @@ const CALLS = Object.keys({
   foreground: true,
   foregroundOf: true,
   ignore: true,
-  inheritable: true,
   writable: true,
   pipe: true,
+  sockets: true,
+  spawn: true,
 } satisfies Record<keyof Native, true>) as (keyof Native)[];
 
 function isComplete(exports: Partial<Native>): exports is Native {

@@ -1,18 +1,18 @@
+import { tellEnd } from './children.ts';
 import type { Native } from './native.ts';
-import { ours } from './spawn.ts';
+import { spawnBy } from './spawn.ts';
+
+/** Exit code and signal in what wait(2) says of a process. */
+const CODE_SHIFT = 8;
+const SIGNAL_MASK = 0x7f;
 
 /**
- * Waits for the orphans that the kernel hands to us, as PID 1 or as subreaper. libuv waits only for the children that it
- * made; an orphan would stay a zombie for ever.
- *
- * Never `waitpid(-1)`: it would take the exit statuses that belong to libuv. We look at the head of the queue without
- * taking it; a stranger is waited for by pid, and when one of ours is at the head we step back until libuv, which is
- * told by the same SIGCHLD, has taken it.
+ * Waits for every child: those that we started, and the orphans that the kernel hands to us, as PID 1 or as subreaper. There
+ * must be no other waiter: a status is there once.
  */
 export class Reaper {
   readonly #native: Native;
   readonly #reaped: () => void;
-  #again: NodeJS.Immediate | undefined;
 
   /** @param reaped called after each round */
   constructor(native: Native, reaped: () => void) {
@@ -20,8 +20,9 @@ export class Reaper {
     this.#reaped = reaped;
   }
 
-  /** Begins to listen, and takes what is there already. */
+  /** Begins to listen, and takes what is there already. From here on processes are started by the addon. */
   start(): void {
+    spawnBy(this.#native);
     process.on('SIGCHLD', () => this.reap());
     this.reap();
   }
@@ -31,20 +32,26 @@ export class Reaper {
     return this.#native.peek() >= 0;
   }
 
-  /** One round: everything that is dead and not ours. */
+  /** One round: everything that is dead. First all are waited for, then told of: whoever hears of an end may start others. */
   reap(): void {
-    for (;;) {
-      const pid = this.#native.peek();
-      if (pid <= 0) break;
-      if (ours.has(pid)) {
-        this.#again ??= setImmediate(() => {
-          this.#again = undefined;
-          this.reap();
-        });
-        break;
-      }
-      if (this.#native.reap(pid) < 0) break;
+    const ends: (readonly [pid: number, status: number])[] = [];
+    for (let pid = this.#native.peek(); pid > 0; pid = this.#native.peek()) {
+      const status = this.#native.reap(pid);
+      if (status < 0) break;
+      ends.push([pid, status]);
     }
+    for (const [pid, status] of ends) this.#tell(pid, (status >> CODE_SHIFT) & 0xff, status & SIGNAL_MASK);
     this.#reaped();
+  }
+
+  /** A mistake in who hears of one end must not keep the next from being told. */
+  #tell(pid: number, code: number, signal: number): void {
+    try {
+      tellEnd(pid, code, signal);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
   }
 }

@@ -128,7 +128,7 @@ function boot(scandir: string): { errors: Map<string, string[]>; refusal: UserEr
     scandirs: [scandir],
     package: undefined,
     command: undefined,
-    launcher: undefined,
+    hasTerminal: false,
     settle: 0,
     gatePolicy: undefined,
     disabled: new Set(),
