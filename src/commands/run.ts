@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
-import { isatty } from 'node:tty';
-import { setFlagsFromString } from 'node:v8';
 import { envName, type Invocation, OPTIONS, verbNear } from '../cli.ts';
 import { signalName } from '../core/signals.ts';
 import { describe, EXIT, UserError } from '../errors.ts';
@@ -14,9 +12,10 @@ import type { OomWatch } from '../os/oom.ts';
 import type { Package } from '../os/package.ts';
 import type { Program } from '../os/program.ts';
 import { Reaper } from '../os/reaper.ts';
+import { isSocketThere } from '../os/runtime-dir.ts';
 import { onSignals } from '../os/signals.ts';
 import { descriptor, lineSink } from '../os/stderr.ts';
-import { foregroundGroup } from '../os/terminal.ts';
+import { foregroundGroup, isTerminal } from '../os/terminal.ts';
 import type { Outputs } from '../output/outputs.ts';
 import { Shutdown } from '../shutdown.ts';
 import { Tree } from '../tree.ts';
@@ -49,13 +48,10 @@ export async function run(
   { words, main, options }: Invocation,
   { native, cause, program }: Surroundings,
 ): Promise<number> {
-  // What we leave to collect is short-lived: a request, a line of the log. A nursery that grows with it would be all that
-  // a day of HEALTHCHECKs leaves behind, some 60 MB.
-  setFlagsFromString('--semi-space-growth-factor=1');
   refuseMistypedVerb(words[0]);
   const outputs = await captureOutput(options, native);
   const sink = lineSink(outputs?.forLog ?? descriptor(2, native && ((fd) => native.writable(fd) !== 0)));
-  const format = options.logFormat ?? (isatty(2) ? 'text' : 'json');
+  const format = options.logFormat ?? (isTerminal(2) ? 'text' : 'json');
   const events = new Events();
   const log = createLog({
     format,
@@ -145,7 +141,7 @@ export async function run(
   const inHook = new Set<string>();
   const rescan = coalesce(() => rescanTree(tree, log));
   // A terminal that is gone (a closed window, a lost connection) sends SIGHUP, which otherwise means: rescan.
-  const onTerminal = isatty(2);
+  const onTerminal = isTerminal(2);
   onSignals((received) => {
     const number = options.rewrite.get(received) ?? received;
     log.debug('received a signal', { signal: signalName(received) });
@@ -155,7 +151,7 @@ export async function run(
       // A stop that was rewritten is the main command's to obey; where there is none, it is still a stop.
       const handedOn = number !== received && isStop(received) && main && tree.principal?.signal(number);
       if (handedOn) return;
-      if (isStop(number) || isStop(received) || (number === SIGHUP && onTerminal && !isatty(2))) {
+      if (isStop(number) || isStop(received) || (number === SIGHUP && onTerminal && !isTerminal(2))) {
         if (shutdown.isRunning) shutdown.force();
         else shutdown.begin('signal', name);
       } else if (number === SIGHUP) rescan();
@@ -170,23 +166,40 @@ export async function run(
     });
   });
 
-  if (scandir !== undefined)
-    control = await openControl(tree, scandir, events, () => shutdown.begin('stop'), options.socket, log);
+  const { socket } = options;
+  const openSocket = async (): Promise<void> => {
+    if (scandir === undefined) return;
+    control = await openControl(tree, scandir, events, () => shutdown.begin('stop'), socket, log);
+  };
+  // What can be refused is refused ahead of the first service; otherwise the service goes first, as all that has to do with
+  // sockets takes 4 ms to load.
+  const isRefusable = socket !== undefined || isSocketThere();
+  let refusal: unknown;
+  if (isRefusable) await openSocket();
   // Signal listeners and children that are gone keep no event loop alive; a tree whose services are all down goes on.
   const alive = setInterval(() => {}, 0x7fff_ffff);
   try {
-    const isWatched = scandir !== undefined && (options.watch ?? isatty(1));
+    const isWatched = scandir !== undefined && (options.watch ?? isTerminal(1));
     if (isWatched) await prepareWatch();
     // A signal may have come while the socket was made.
     if (!shutdown.isRunning) tree.start();
+    if (!isRefusable)
+      await openSocket().catch((error: unknown) => {
+        // Another one started in the same moment.
+        refusal = error;
+        shutdown.begin('stop', 'refused');
+      });
     await log.ready();
+    keepHeapSmall();
     await tellOfVariables(log);
     oom = await watchMemory();
     if (isWatched) {
       const look = coalesce(() => rescanTree(tree, log, 'debug'));
       for (const path of scandirs) await watch(path, log, look);
     }
-    return await ended.promise;
+    const exitCode = await ended.promise;
+    if (refusal !== undefined) throw refusal;
+    return exitCode;
   } finally {
     clearInterval(alive);
     if (terminal !== undefined) native?.foreground(0, terminal);
@@ -299,7 +312,7 @@ function surviveMistakes(log: RootLog, hooks: Hooks, tree: Tree): void {
       args: ['supervise', EXIT.system, 0, 1],
       env: {
         SUPERVISE_REASON: error instanceof Error ? error.message : String(error),
-        SUPERVISE_RAN_MS: Math.round(performance.now()),
+        SUPERVISE_RAN_MS: Math.round(process.uptime() * 1e3),
         SUPERVISE_NEXT: 'restart',
         SUPERVISE_DELAY_MS: 0,
       },
@@ -385,6 +398,14 @@ async function tellOfVariables(log: RootLog): Promise<void> {
       unknown.flatMap(({ name, near }) => (near ? `${name}: did you mean ${near}?` : [])).join(' ') ||
       undefined,
   });
+}
+
+/**
+ * What we leave to collect is short-lived: a request, a line of the log. A nursery that grows with it would be all that a day
+ * of HEALTHCHECKs leaves behind, some 60 MB.
+ */
+function keepHeapSmall(): void {
+  process.getBuiltinModule('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 async function watchMemory(): Promise<OomWatch> {

@@ -23,6 +23,11 @@ export function socketCandidates(env: NodeJS.ProcessEnv): string[] {
   ];
 }
 
+/** Whether a socket may have been made by another supervisor, alive or dead. */
+export function isSocketThere(): boolean {
+  return socketCandidates(process.env).some((path) => existsSync(path));
+}
+
 /**
  * Makes a directory that only we can enter, or takes one that is there, and never changes that.
  * @param chosen somebody named it, and answers for it; otherwise it must be ours alone, since in a shared temp directory

@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { now } from './clock.ts';
 
 /** Enough for some ten thousand lines; beyond it the oldest go, and their number is told. */
@@ -83,10 +82,14 @@ export function lineSink(outlet: LineOutlet): LogSink {
   /** By looking: it is for the very end, and a short while. */
   const drain = async (timeout: number): Promise<void> => {
     const end = now() + timeout;
-    for (flush(); held[0] && now() < end; flush()) await setTimeoutAsync(LOOK_MS);
+    for (flush(); held[0] && now() < end; flush()) await pause(LOOK_MS);
   };
 
   return { write, flush, drain };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**
