@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineConfig } from 'tsup';
-import { packed } from './src/build/packed.ts';
+import { chunks } from './src/build/chunks.ts';
 import { thirdPartyFiles } from './src/build/third-party.ts';
 import type { SampleFile } from './src/commands/init.ts';
 
@@ -18,15 +18,15 @@ function sample(directory: string): SampleFile[] {
 }
 
 /** Verbs that neither run a tree nor ask one. */
-const PACKED = ['template', 'lint', 'init', 'install', 'help', 'completion'].map(
+const COLD = ['template', 'lint', 'init', 'install', 'help', 'completion'].map(
   (verb) => `./commands/${verb}.ts`,
 );
 
 /** Handlebars looks for it, and does without it. */
 const EXTERNAL = ['source-map'];
 
-/** What the packed part is made of; known once that is built. */
-const packedInputs: string[] = [];
+/** What the chunks are made of; known once they are built. */
+const inputs: string[] = [];
 
 export default defineConfig({
   entry: { supervise: 'src/main.ts' },
@@ -45,9 +45,9 @@ export default defineConfig({
   publicDir: 'src/os/native/prebuilt',
   define: { SAMPLE: JSON.stringify(sample('services.d')) },
   esbuildPlugins: [
-    packed({ importer: 'src/main.ts', imports: PACKED, external: EXTERNAL }, (inputs) =>
-      packedInputs.push(...Object.keys(inputs)),
+    chunks({ entry: 'src/main.ts', hot: 'src/commands/run.ts', cold: COLD, external: EXTERNAL }, (parts) =>
+      inputs.push(...Object.keys(parts)),
     ),
-    thirdPartyFiles(() => packedInputs),
+    thirdPartyFiles(() => inputs),
   ],
 });

@@ -77,7 +77,7 @@ test('a main command that takes Ctrl-C for itself goes on', async (t) => {
 test('a command that is not there: 127', async (t) => {
   const terminal = open(t, 'no-such-program');
   assert.equal(await terminal.exit, 127);
-  assert.match(terminal.screen(), /cannot execute no-such-program: not found/);
+  assert.match(terminal.screen(), /cannot execute no-such-program: no such file or directory/);
 });
 
 test('pipes work as ever: SIGPIPE is the default in the main command', async (t) => {

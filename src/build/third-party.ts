@@ -40,13 +40,13 @@ export function thirdParties(inputs: Iterable<string>, root: string): ThirdParty
 }
 
 /** Writes what must go along with the bundle; called by the build (tsup.config.ts) with what it put in. */
-export function thirdPartyFiles(packedInputs: () => Iterable<string>): Plugin {
+export function thirdPartyFiles(ofChunks: () => Iterable<string>): Plugin {
   return {
     name: 'third-party',
     setup({ initialOptions, onEnd }) {
       initialOptions.metafile = true;
       onEnd(({ metafile }) => {
-        const parties = thirdParties([...Object.keys(metafile?.inputs ?? {}), ...packedInputs()], '.');
+        const parties = thirdParties([...Object.keys(metafile?.inputs ?? {}), ...ofChunks()], '.');
         mkdirSync('dist', { recursive: true });
         writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices(parties));
         writeFileSync('dist/supervise.cdx.json', `${JSON.stringify(bill(parties), undefined, 2)}\n`);
