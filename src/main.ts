@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // First of all, ahead of what takes time to load.
 import './os/early.ts';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { parseCommandLine } from './cli.ts';
 import { describe, EXIT, UserError } from './errors.ts';
 import { takeEarlySignals } from './os/early.ts';
@@ -75,7 +75,7 @@ const program = thisProgram();
 /** The addon lies beside the bundle; in the sources, where its build puts it; the executable has one inside, too. */
 async function findNative() {
   const here = dirname(program.file);
-  const beside = loadNative(program.isExecutable ? [here] : [here, join(here, 'os/native/prebuilt')]);
+  const beside = loadNative(program.isExecutable ? [here] : [here, `${here}/os/native/prebuilt`]);
   if ('native' in beside) return { native: beside.native, cause: undefined };
   if (!program.isExecutable) return { native: undefined, cause: beside.cause };
   const { loadNativeAsset } = await import('./os/native-asset.ts');

@@ -1,5 +1,4 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 
 /**
  * What PID 1 needs of Linux and Node does not offer; `native/reaper.c` is the other side. Nothing here throws: a call
@@ -58,10 +57,11 @@ export function loadNative(directories: readonly string[]): { native: Native } |
   if (process.platform !== 'linux') return { cause: `the addon is for Linux, this is ${process.platform}` };
   const causes: string[] = [];
   for (const directory of directories) {
-    const file = join(directory, `reaper-${process.arch}.node`);
+    // With a slash in it, or it would be looked for among the system's libraries.
+    const file = `${directory}/reaper-${process.arch}.node`;
     const module: { exports: Partial<Native> } = { exports: {} };
     try {
-      process.dlopen(module, resolve(file)); // a name without a slash would be looked for among the system's libraries
+      process.dlopen(module, file);
       if (isComplete(module.exports)) return { native: module.exports };
       causes.push(`${file}: from another version`);
     } catch (error) {
@@ -109,7 +109,7 @@ function causeOf(file: string, error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   if (/failed to map segment|Operation not permitted/.test(message))
     return 'its file system is mounted noexec';
-  return message.replace(`${resolve(file)}: `, '');
+  return message.replace(`${file}: `, '');
 }
 
 /** e_machine in the ELF header */

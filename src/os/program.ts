@@ -17,7 +17,7 @@ export function thisProgram(): Program {
   const node = process.execPath;
   // In an executable Node repeats argv[0], as it was typed, where the file otherwise is.
   if (isSea()) return { file: node, isExecutable: true, command: () => [node] };
-  const file = realpathSync(process.argv[1] ?? node);
+  const file = realpathSync.native(process.argv[1] ?? node);
   return {
     file,
     isExecutable: false,

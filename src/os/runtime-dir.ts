@@ -14,12 +14,12 @@ export const LONGEST_SOCKET_PATH = 107;
  */
 export function socketCandidates(env: NodeJS.ProcessEnv): string[] {
   const own = env['SUPERVISE_RUNTIME_DIR'];
-  if (own) return [join(own, SOCKET)];
+  if (own) return [`${own}/${SOCKET}`];
   const xdg = env['XDG_RUNTIME_DIR'];
   return [
-    join('/run/supervise', SOCKET),
-    ...(xdg ? [join(xdg, 'supervise', SOCKET)] : []),
-    join(tmpdir(), `supervise-${process.getuid?.() ?? 0}`, SOCKET),
+    `/run/supervise/${SOCKET}`,
+    ...(xdg ? [`${xdg}/supervise/${SOCKET}`] : []),
+    `${tmpdir()}/supervise-${process.getuid?.() ?? 0}/${SOCKET}`,
   ];
 }
 

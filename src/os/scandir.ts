@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   type Account,
   loggerOf,
@@ -45,10 +44,10 @@ export function readScandir(path: string): RawScandir {
   }
   const lookUp = accountLookUp();
   const services = names
-    .filter((name) => !name.startsWith('.') && isDirectory(join(path, name)))
+    .filter((name) => !name.startsWith('.') && isDirectory(`${path}/${name}`))
     .sort()
-    .map((name) => readServiceDir(join(path, name), name, lookUp));
-  return { path, services, hooks: TREE_DIRECTORIES.find((name) => isDirectory(join(path, name))) };
+    .map((name) => readServiceDir(`${path}/${name}`, name, lookUp));
+  return { path, services, hooks: TREE_DIRECTORIES.find((name) => isDirectory(`${path}/${name}`)) };
 }
 
 /** Several scandirs as one. */
@@ -75,9 +74,9 @@ export function readScandirs(paths: readonly string[]): RawScandirs {
 /** Reads one service directory, and that of its logger. What is wrong inside is told in what comes back. */
 export function readServiceDir(path: string, name: string, lookUp: LookUp = accountLookUp()): RawServiceDir {
   const raw = readOne(path, name, lookUp);
-  const log = join(path, 'log');
+  const log = `${path}/log`;
   // Without `run` it is any directory, of the service's log files perhaps.
-  if (!isThere(join(log, 'run'))) return raw;
+  if (!isThere(`${log}/run`)) return raw;
   return { ...raw, log: { ...readOne(log, loggerOf(name), lookUp), templates: [] } };
 }
 
@@ -95,19 +94,17 @@ function readOne(path: string, name: string, lookUp: LookUp): RawServiceDir {
   const entries = attempt(path, () => entriesOf(path, 'the service directory ')) ?? [];
   for (const entry of entries) {
     if (Object.hasOwn(SETTINGS, entry)) {
-      const file = join(path, entry);
+      const file = `${path}/${entry}`;
       const text = attempt(file, () => readText(file, MOST_SETTING_BYTES));
       if (text !== undefined) texts.set(entry, text);
     }
   }
   const program = (file: string, verb = `cannot use ${path}/${file}`): Program =>
     entries.includes(file) ? inspect(path, file, verb) : { is: 'missing' };
-  const env = entries.includes('env')
-    ? readEnv(join(path, 'env'), attempt)
-    : new Map<string, string | null>();
+  const env = entries.includes('env') ? readEnv(`${path}/env`, attempt) : new Map<string, string | null>();
   const list = (directory: string): string[] => {
     if (!entries.includes(directory)) return [];
-    const found = attempt(join(path, directory), () => entriesOf(join(path, directory))) ?? [];
+    const found = attempt(`${path}/${directory}`, () => entriesOf(`${path}/${directory}`)) ?? [];
     return found.filter((file) => !file.startsWith('.')).sort();
   };
   const dependencies = list('dependencies.d');
@@ -137,7 +134,7 @@ function readEnv(path: string, attempt: Attempt): Map<string, string | null> {
   const env = new Map<string, string | null>();
   for (const name of attempt(path, () => entriesOf(path)) ?? []) {
     if (name.startsWith('.')) continue;
-    const file = join(path, name);
+    const file = `${path}/${name}`;
     attempt(file, () => {
       if (name.includes('='))
         throw new UserError(`cannot use ${file}: a variable's name has no "="`, { hint: 'rename the file' });
@@ -179,7 +176,7 @@ function stampsOf(
   for (const [name, value] of env) stamps.set(`env/${name}`, JSON.stringify(value));
   for (const file of ['run', 'finish', 'check', 'health'].filter((name) => entries.includes(name))) {
     try {
-      const { dev, ino, size, mtimeMs, mode } = statSync(join(path, file));
+      const { dev, ino, size, mtimeMs, mode } = statSync(`${path}/${file}`);
       stamps.set(file, `${dev}:${ino}:${size}:${mtimeMs}:${mode}`);
     } catch {
       // What is wrong with it is said where it is inspected.
@@ -191,7 +188,7 @@ function stampsOf(
 /** An executable hook of the tree: `crash`, `finish`, `SIGHUP` …, relative to the scandir. */
 export function findHook(scandir: string, hooks: string | undefined, name: string): string | undefined {
   if (hooks === undefined) return undefined;
-  return existsSync(join(scandir, hooks, name)) ? `${hooks}/${name}` : undefined;
+  return existsSync(`${scandir}/${hooks}/${name}`) ? `${hooks}/${name}` : undefined;
 }
 
 /**
@@ -199,7 +196,7 @@ export function findHook(scandir: string, hooks: string | undefined, name: strin
  * ENOENT, a carriage return behind it too), and glibc hands a script without a shebang to sh while musl refuses it.
  */
 export function inspect(directory: string, file: string, verb: string): Program {
-  const path = join(directory, file);
+  const path = `${directory}/${file}`;
   const broken = (cause: string, hint: string): Program => ({
     is: 'broken',
     problem: { message: `${verb}: ./${file} ${cause}`, hint, file: path },
