@@ -1,3 +1,5 @@
+import { printable, printableLines } from './core/printable.ts';
+
 /** Exit codes that users and scripts may rely on; the values are s6's. */
 export const EXIT = {
   yes: 0,
@@ -41,11 +43,11 @@ export class UserError extends Error {
   }
 }
 
-/** The message as people read it: the error, and its hint on a line of its own. */
+/** The message as people read it, on a terminal too: the error, and its hint on a line of its own. */
 export function describe(error: unknown): string {
   if (error instanceof UserError)
-    return error.hint ? `${error.message}\n  hint: ${error.hint}` : error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return `${printable(error.message)}${error.hint ? `\n  hint: ${printableLines(error.hint)}` : ''}`;
+  return printableLines(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
 /** The cause part of a message: an errno in words where there is one, else the error's own text. */

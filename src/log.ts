@@ -1,4 +1,5 @@
 import { formatDuration } from './core/duration.ts';
+import { printable, printableLines } from './core/printable.ts';
 
 export const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -80,7 +81,7 @@ async function jsonRender(write: (line: string) => void): Promise<Render> {
   const { default: pino } = await import('pino');
   const logger = pino(
     { level: 'debug', base: null, timestamp: false, formatters: { level: (label) => ({ level: label }) } },
-    { write },
+    { write: (line) => write(printableLines(line)) },
   );
   return (level, time, event, fields) => {
     if (level !== 'silent') logger[level]({ time: new Date(time).toISOString(), ...fields }, event);
@@ -106,9 +107,9 @@ export function textLine(
       return [`${name.slice(0, -2)}=${formatDuration(value)}`];
     return [`${name}=${text(value)}`];
   });
-  const tail = hint === undefined ? '' : `\n  hint: ${String(hint)}`;
+  const tail = hint === undefined ? '' : `\n  hint: ${printableLines(String(hint))}`;
   const mark = level === 'info' ? '' : `${level}: `;
-  return `${clock} supervise: ${mark}${subject}${[event, ...values].join(' ')}${tail}\n`;
+  return `${clock} supervise: ${printable(`${mark}${subject}${[event, ...values].join(' ')}`)}${tail}\n`;
 }
 
 /** A value on a text line: bare when it is one word, quoted otherwise, so that lines can be cut at blanks. */

@@ -1,3 +1,5 @@
+import { printable } from '../core/printable.ts';
+
 /** What fits on most terminals. */
 const WIDTH = 120;
 /** A column that would be narrower than this is not folded: it would be read down, not along. */
@@ -6,12 +8,13 @@ const LEAST = 36;
 /** How the tables of `help` stand: indented, and no wider than a terminal. */
 export const WIDE = { indent: '  ', fold: true } as const;
 
-/** Rows of cells as lines in columns. The last cell of a row takes what it needs, or is folded where it is long. */
+/** Rows of cells as lines in columns, fit for a terminal whatever is in them. The last cell of a row takes what it needs, or is folded where it is long. */
 export function columns(
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   options: { indent?: string; fold?: boolean } = {},
 ): string[] {
   const { indent = '', fold = false } = options;
+  const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows)
     for (const [i, cell] of row.entries())

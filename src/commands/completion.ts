@@ -10,6 +10,7 @@ import {
 } from '../cli.ts';
 import { ask } from '../control/client.ts';
 import { COMMON_SIGNALS, type Status } from '../control/protocol.ts';
+import { printable } from '../core/printable.ts';
 import { EXIT, UserError } from '../errors.ts';
 import type { Print } from './control.ts';
 import { topics } from './help.ts';
@@ -20,7 +21,7 @@ const NAMES = 'services';
 /** `supervise completion SHELL`: a script that teaches a shell to complete. Returns the exit code. */
 export async function completion(word: string, print: Print): Promise<number> {
   if (word === NAMES) {
-    print((await serviceNames()).map((name) => `${name}\n`).join(''));
+    print((await serviceNames()).map((name) => `${printable(name)}\n`).join(''));
     return EXIT.yes;
   }
   const shell = SHELLS.find((each) => each === word);

@@ -1,7 +1,8 @@
 import type { Invocation } from '../cli.ts';
 import { ask } from '../control/client.ts';
 import { type Ordered, type Request, type Rescanned, readSignal, type Verb } from '../control/protocol.ts';
-import { EXIT, UserError } from '../errors.ts';
+import { printable } from '../core/printable.ts';
+import { describe, EXIT, UserError } from '../errors.ts';
 
 /** Prints to stdout. Returns whether somebody still reads it. */
 export type Print = (text: string | Buffer) => boolean;
@@ -37,7 +38,7 @@ export async function control({ command, words, options }: Invocation, print: Pr
   }
   if (verb === 'check') {
     const unwell = data as string[];
-    for (const line of unwell) print(`${line}\n`);
+    for (const line of unwell) print(`${printable(line)}\n`);
     return unwell.length === 0 ? EXIT.yes : EXIT.no;
   } else if (!isTold) print(orderedText(data as Ordered | null));
   return EXIT.yes;
@@ -47,7 +48,7 @@ export async function control({ command, words, options }: Invocation, print: Pr
 function orderedText(ordered: Ordered | null): string {
   return (ordered?.services ?? [])
     .filter(({ waitsFor }) => waitsFor.length > 0)
-    .map(({ name, waitsFor }) => `${name} waits for ${waitsFor.join(', ')}\n`)
+    .map(({ name, waitsFor }) => `${printable(`${name} waits for ${waitsFor.join(', ')}`)}\n`)
     .join('');
 }
 
@@ -58,8 +59,10 @@ function rescanText({ added, removed, changed, files, problems }: Rescanned): st
     return details.length > 0 ? `${name} (${details.join(', ')})` : name;
   });
   const lines = Object.entries({ added, removed, changed: detailed }).flatMap(([what, names]) =>
-    names.length > 0 ? [`${what}: ${names.join(', ')}`] : [],
+    names.length > 0 ? [printable(`${what}: ${names.join(', ')}`)] : [],
   );
-  const told = problems.map(({ message, hint }) => `${message}${hint ? `\n  hint: ${hint}` : ''}`);
+  const told = problems.map(({ message, hint }) =>
+    describe(new UserError(message, { hint: hint ?? undefined })),
+  );
   return `${[...(lines.length > 0 ? lines : ['nothing changed']), ...told].join('\n')}\n`;
 }

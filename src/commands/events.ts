@@ -1,6 +1,7 @@
 import type { Invocation } from '../cli.ts';
 import { ask } from '../control/client.ts';
 import type { EventRecord } from '../control/protocol.ts';
+import { printable } from '../core/printable.ts';
 import { EXIT } from '../errors.ts';
 import { textLine } from '../log.ts';
 import type { Print } from './control.ts';
@@ -16,7 +17,7 @@ export async function events({ words, options }: Invocation, print: Print): Prom
 }
 
 function jsonLine(record: EventRecord): string {
-  return `${JSON.stringify(record)}\n`;
+  return `${printable(JSON.stringify(record))}\n`;
 }
 
 /** As the log has it on a terminal. */

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { Invocation } from '../cli.ts';
+import { printable, printableLines } from '../core/printable.ts';
 import { EXIT } from '../errors.ts';
 import type { Complaint } from '../lint/complaint.ts';
 import { type Findings, lint } from '../lint/lint.ts';
@@ -32,7 +33,8 @@ export async function lintVerb(
 
 function json({ scandir, services, complaints }: Findings): string {
   const { errors, warnings } = count(complaints);
-  return `${JSON.stringify({ v: JSON_VERSION, scandir, services, errors, warnings, complaints }, null, 2)}\n`;
+  const found = { v: JSON_VERSION, scandir, services, errors, warnings, complaints };
+  return `${printableLines(JSON.stringify(found, null, 2))}\n`;
 }
 
 function text({ services, complaints }: Findings): string {
@@ -52,11 +54,6 @@ function lines({ severity, file, problem, fix }: Complaint): string {
   const shown = near !== '' && !near.startsWith('..') ? near : file;
   const hint = fix === null ? '' : `  hint: ${printable(fix)}\n`;
   return `${printable(shown)}: ${severity}: ${printable(problem)}\n${hint}`;
-}
-
-/** A file's name may hold anything, a terminal's commands among it. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (char) => JSON.stringify(char).slice(1, -1));
 }
 
 function count(complaints: readonly Complaint[]): { errors: number; warnings: number } {

@@ -1,6 +1,7 @@
 import type { Invocation } from '../cli.ts';
 import { ask } from '../control/client.ts';
 import type { OutputRecord, Status } from '../control/protocol.ts';
+import { printable } from '../core/printable.ts';
 import { loggerOf } from '../core/servicedir.ts';
 import { EXIT } from '../errors.ts';
 import type { Print } from './control.ts';
@@ -14,7 +15,7 @@ export async function logs({ words, options }: Invocation, print: Print): Promis
   const tell = (data: unknown): boolean => {
     const records = (data ?? []) as readonly OutputRecord[];
     return options.json
-      ? print(records.map((record) => `${JSON.stringify(record)}\n`).join(''))
+      ? print(records.map((record) => `${printable(JSON.stringify(record))}\n`).join(''))
       : print(Buffer.concat(records.map(dress)));
   };
   tell(await ask({ do: 'logs', services: words, follow: options.follow }, options.socket, tell));
@@ -26,7 +27,7 @@ async function tellOfLoggers(services: readonly string[], socket: string | undef
   const status = (await ask({ do: 'status', services: [...services] }, socket)) as Status;
   for (const { name, has } of status.services)
     if (has.includes('log'))
-      process.stderr.write(`supervise: "${name}": its stdout goes to ${loggerOf(name)}\n`);
+      process.stderr.write(`supervise: ${printable(`"${name}": its stdout goes to ${loggerOf(name)}`)}\n`);
 }
 
 function bytesOf({ text, base64 }: OutputRecord): Buffer {
@@ -42,7 +43,7 @@ function prefixer(): (record: OutputRecord) => Buffer {
     const pieces: Buffer[] = [];
     let at = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
-      pieces.push(Buffer.from(`[${service}] `), bytes.subarray(at, end + 1));
+      pieces.push(Buffer.from(`[${printable(service)}] `), bytes.subarray(at, end + 1));
       at = end + 1;
     }
     begun.set(service, bytes.subarray(at));

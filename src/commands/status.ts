@@ -5,6 +5,7 @@ import type { ServiceStatus, Status } from '../control/protocol.ts';
 import { deathName } from '../control/state.ts';
 import { formatDuration } from '../core/duration.ts';
 import { packageTitle } from '../core/package.ts';
+import { printable, printableLines } from '../core/printable.ts';
 import { EXIT } from '../errors.ts';
 import { columns } from './columns.ts';
 import type { Print } from './control.ts';
@@ -14,7 +15,7 @@ export async function status(invocation: Invocation, print: Print): Promise<numb
   const { words, options } = invocation;
   if (options.statusWatch) return watch(invocation, print);
   const data = (await ask({ do: 'status', services: words }, options.socket)) as Status;
-  if (options.json) print(`${JSON.stringify(data, null, 2)}\n`);
+  if (options.json) print(`${printableLines(JSON.stringify(data, null, 2))}\n`);
   else print(words.length === 0 ? statusText(data) : detailsText(data));
   return EXIT.yes;
 }
@@ -25,7 +26,7 @@ async function watch({ words, options }: Invocation, print: Print): Promise<numb
   let last: Status | undefined;
   const show = (): boolean => {
     if (!last) return true;
-    if (options.json) return print(`${JSON.stringify(last)}\n`);
+    if (options.json) return print(`${printable(JSON.stringify(last))}\n`);
     const text = statusText(last);
     return print(screen ? inPlace(text, screen) : `${text}\n`);
   };
@@ -75,7 +76,9 @@ export function statusText(status: Status, now: number = Date.now()): string {
 
 /** All that is known of each service, and why it is as it is. */
 export function detailsText(status: Status, now: number = Date.now()): string {
-  const parts = status.services.map((service) => [service.name, ...details(service, now)].join('\n'));
+  const parts = status.services.map((service) =>
+    [printable(service.name), ...details(service, now)].join('\n'),
+  );
   return `${[...parts, ...treeLines(status, now)].join('\n\n')}\n`;
 }
 
@@ -120,7 +123,7 @@ function treeLines(status: Status, now: number): string[] {
       `${name} has been away for ${ago(awaySince, now)} (${cause ?? 'no answer'}): files stay as they are`,
     );
   }
-  return lines;
+  return lines.map(printable);
 }
 
 function notes(service: ServiceStatus, now: number): string {

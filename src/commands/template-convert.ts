@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { causeOf, EXIT, errno, UserError } from '../errors.ts';
+import { causeOf, describe, EXIT, errno, UserError } from '../errors.ts';
 import { type Converted, convert as convertText } from '../templater/convert/convert.ts';
 import type { Delimiters } from '../templater/convert/lex.ts';
 import { type LoneTemplate, parseLoneTemplate } from '../templater/lone-templates.ts';
@@ -70,7 +70,7 @@ export async function convert(
     const converted = convertText(read(input.file), { settings: settingsOf(input), delimiters });
     left += converted.problems.length;
     for (const { line, column, what, hint } of converted.problems)
-      io.stderr(`${input.file}:${line}:${column}: ${what}${hint === undefined ? '' : `\n  hint: ${hint}`}\n`);
+      io.stderr(`${describe(new UserError(`${input.file}:${line}:${column}: ${what}`, { hint }))}\n`);
     outputs.push(...filesOf(input, converted, values.output ?? dirname(input.file)));
   }
   const unique = refuseTwice(outputs);

@@ -1,5 +1,6 @@
 import { type Action, strongest } from '../core/action.ts';
 import type { Ms } from '../core/duration.ts';
+import { printable } from '../core/printable.ts';
 import { EXIT } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createChanges } from '../templater/changes.ts';
@@ -129,7 +130,9 @@ function lookAround({ show, json }: Options, io: TemplateIo, log: Log, read: Tem
     end(_code, state) {
       if (show === 'queries') {
         const explanation = explain(mode.source?.name ?? state.name, state, jobs, states);
-        io.stdout(json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation, Date.now()));
+        io.stdout(
+          json ? `${printable(JSON.stringify(explanation))}\n` : explanationText(explanation, Date.now()),
+        );
         return explanation.templates.every(({ missing }) => missing.length === 0) ? EXIT.yes : EXIT.no;
       }
       const lacking = jobs.filter((job) => !job.placed && job.problem === undefined);

@@ -1,4 +1,5 @@
 import { packageTitle } from '../core/package.ts';
+import { printable } from '../core/printable.ts';
 import { UserError } from '../errors.ts';
 import { packageDirectory, readPackage } from '../os/package.ts';
 import { VERSION } from '../version.ts';
@@ -16,7 +17,7 @@ function packageLine(directory: string | undefined): string[] {
       ? [packageTitle(name, version, found.services)]
       : [];
   } catch (error) {
-    if (error instanceof UserError) return [error.message];
+    if (error instanceof UserError) return [printable(error.message)];
     throw error;
   }
 }

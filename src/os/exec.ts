@@ -1,5 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { printable } from '../core/printable.ts';
 import type { Account } from '../core/servicedir.ts';
 import { causeOf, EXIT } from '../errors.ts';
 
@@ -64,7 +65,7 @@ export function execAs([, ids = '', ...command]: readonly string[]): number {
     becomeAccount(ids);
     return execute(command, unveiled(process.env));
   } catch (error) {
-    process.stderr.write(`supervise: cannot execute ${command[0]}: ${causeOf(error)}\n`);
+    process.stderr.write(`supervise: ${printable(`cannot execute ${command[0]}: ${causeOf(error)}`)}\n`);
     return EXIT.system;
   }
 }
@@ -109,7 +110,7 @@ function find(name: string, path: string | undefined): string | number {
     }
   }
   process.stderr.write(
-    `supervise: cannot execute ${name}: ${code === 127 ? 'not found' : 'permission denied'}\n`,
+    `supervise: ${printable(`cannot execute ${name}: ${code === 127 ? 'not found' : 'permission denied'}`)}\n`,
   );
   return code;
 }

@@ -1,4 +1,5 @@
 import { formatDuration, type Ms } from '../core/duration.ts';
+import { printable } from '../core/printable.ts';
 import { type Job, lacks } from './job.ts';
 import type { QueryState, SourceState } from './source/source.ts';
 
@@ -59,7 +60,7 @@ export function explanationText({ source, templates }: Explanation, now: Ms): st
     for (const each of missing) lines.push(`  lacks ${each}`);
     if (queries.length > 0) lines.push(...table(queries.map((query) => row(query, now))));
   }
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 const HEAD = ['QUERY', 'INDEX', 'CHANGED', 'ANSWERED', 'CONNECTION', 'NEXT TRY'];

@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
 import { lstat, stat } from 'node:fs/promises';
+import { printable } from '../core/printable.ts';
 import { describe } from '../errors.ts';
 import { digestOf, readPlainFile, unlessMissing } from './disk.ts';
 import { fail, type Job, mend } from './job.ts';
@@ -16,7 +17,9 @@ export function printContents(print: (text: string) => void): Preview {
       const digest = digestOf(bytes);
       if (job.placed?.digest !== digest) {
         const text = Buffer.from(bytes).toString('utf8');
-        print(`> ${job.template.settings?.dest}\n${text}${text === '' || text.endsWith('\n') ? '' : '\n'}`);
+        print(
+          `> ${printable(String(job.template.settings?.dest))}\n${text}${text === '' || text.endsWith('\n') ? '' : '\n'}`,
+        );
       }
       settle(job, digest);
       mend(job, log);
@@ -42,7 +45,8 @@ export function printDifferences(
         const lines = await differences(settings, file, Buffer.from(bytes));
         if (lines.length > 0) {
           differs();
-          print(`${lines.map((line) => (colour ? paint(line) : line)).join('\n')}\n`);
+          const shown = lines.map((line) => line.split('\t').map(printable).join('\t'));
+          print(`${shown.map((line) => (colour ? paint(line) : line)).join('\n')}\n`);
         }
         settle(job, digestOf(bytes));
         mend(job, log);
