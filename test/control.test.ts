@@ -183,6 +183,25 @@ test('malformed, oversized and wrong requests are answered with an error and cos
   assert.equal(tree.eventsOf('survived a mistake').length, 0);
 });
 
+test('clients that say nothing keep nobody out: with too many, those who have waited longest go', async (t) => {
+  const tree = startTree(t, { 'app/run': SLEEPER });
+  await tree.event('started', 'app');
+  const waiting = exchange(tree.socket, '{"v":1,"do":"wait","services":["app"],"until":"down"}\n');
+  const silent = Array.from({ length: 200 }, () => connect(tree.socket).on('error', () => {}));
+  await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+  const began = performance.now();
+  assert.equal(tree.control('check').code, 0);
+  assert.ok(performance.now() - began < 9000, 'it did not wait for their time to be up');
+  await until('the oldest to be gone', () => silent.slice(0, 136).every(({ destroyed }) => destroyed));
+  assert.ok(
+    silent.slice(-60).every(({ destroyed }) => !destroyed),
+    'and no more than those',
+  );
+  assert.equal(tree.control('down', 'app').code, 0);
+  assert.match(await waiting, /"ok":true,"data":null/, 'who waits for an answer is not silent');
+  for (const socket of silent) socket.destroy();
+});
+
 test('rescan: new services start, removed ones stop, changed settings count at the next start', async (t) => {
   const tree = startTree(t, { 'old/run': SLEEPER, 'stays/run': SLEEPER });
   await tree.event('started', 'old');

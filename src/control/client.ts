@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
-import { socketCandidates } from '../os/runtime-dir.ts';
+import { socketCandidates, whyUntrusted } from '../os/runtime-dir.ts';
 import { type Reply, type Request, VERSION } from './protocol.ts';
 
 /** For the first line of an answer; those after it come when there is something to tell. */
@@ -21,8 +21,14 @@ export async function ask(
   explicit: string | undefined,
   onMore: (data: unknown) => boolean = () => true,
 ): Promise<unknown> {
+  const mayBeAnybodys = !explicit && !process.env['SUPERVISE_RUNTIME_DIR'];
   const tried: { path: string; code: string; cause: string }[] = [];
   for (const path of explicit ? [explicit] : socketCandidates(process.env)) {
+    const distrust = mayBeAnybodys ? whyUntrusted(dirname(path)) : undefined;
+    if (distrust !== undefined) {
+      tried.push({ path, code: '', cause: distrust });
+      continue;
+    }
     try {
       return await exchange(path, JSON.stringify({ v: VERSION, ...request }), onMore);
     } catch (error) {

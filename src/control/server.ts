@@ -16,7 +16,13 @@ import {
 
 /** Who sends nothing whole for this long is told so and cut off. */
 const REQUEST_MS = 10_000;
-const MOST_CONNECTIONS = 64;
+/**
+ * Clients that have asked nothing yet, or do not take their answer. One more, and the oldest of them goes: whoever is silent, or
+ * was stopped in the middle, must not keep a `check` or a `stop` out until its time is up.
+ */
+const MOST_IDLE = 64;
+/** Of all kinds, in one moment. */
+const MOST_CONNECTIONS = 256;
 /** Those that wait and those that follow leave room for a `status`, and for a `stop`. */
 const MOST_EXCHANGES = 48;
 /** What a follower has not read yet. Beyond it, it is told that it is too slow, and let go: nobody waits for a reader. */
@@ -94,7 +100,12 @@ async function listen(
   // Nobody answers, so what may lie there is of one that died. A file that is no socket is not ours to take away.
   removeStale(path);
   const open = new Set<Client>();
-  const server = createServer((socket) => serve(socket, handle, open, log));
+  const idle = new Set<Socket>();
+  const server = createServer((socket) => {
+    serve(socket, handle, { open, idle }, log);
+    const [oldest] = idle;
+    if (idle.size > MOST_IDLE) oldest?.destroy();
+  });
   server.maxConnections = MOST_CONNECTIONS;
   await bind(server, path);
   server.on('error', (error) => log.warn('lost the control socket', { cause: causeOf(error) }));
@@ -152,8 +163,15 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): void {
+/** Those who wait or follow, and all others, those who came first first. */
+interface Clients {
+  open: Set<Client>;
+  idle: Set<Socket>;
+}
+
+function serve(socket: Socket, handle: Handler, { open, idle }: Clients, log: Log): void {
   let text = '';
+  idle.add(socket);
   const write = (answer: Reply): boolean => socket.write(`${JSON.stringify(answer)}\n`);
   const reply = (answer: Reply): void => {
     stopReading();
@@ -172,7 +190,10 @@ function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): vo
   const timer = setTimeout(() => reply(refuse('cannot read the request: it never ended')), REQUEST_MS);
   socket.setEncoding('utf8');
   socket.on('error', () => socket.destroy());
-  socket.on('close', () => clearTimeout(timer));
+  socket.on('close', () => {
+    clearTimeout(timer);
+    idle.delete(socket);
+  });
   socket.on('end', () => socket.end());
   socket.on('data', (piece: string) => {
     text += piece;
@@ -205,6 +226,7 @@ function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): vo
       if (isOver) return;
       isOver = true;
       open.delete(client);
+      if (!socket.destroyed) idle.add(socket);
       over();
     };
     const client: Client = {
@@ -227,6 +249,7 @@ function serve(socket: Socket, handle: Handler, open: Set<Client>, log: Log): vo
       },
     };
     open.add(client);
+    idle.delete(socket);
     socket.on('drain', () => {
       const get = latest;
       latest = undefined;

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { errno } from '../errors.ts';
@@ -45,6 +45,20 @@ export function makePrivateDir(path: string, chosen: boolean): boolean {
   if (stat.uid !== uid) throw new Error(`it belongs to uid ${stat.uid}`);
   if ((stat.mode & 0o022) !== 0) throw new Error('others may write to it');
   return made;
+}
+
+/**
+ * Why whoever listens in one of the usual places is not to be believed; undefined where he is. In a shared temp directory
+ * anybody could have put it there ahead of us; below a directory that is not everybody's, its owner was let in.
+ */
+export function whyUntrusted(directory: string): string | undefined {
+  const stat = lstatSync(directory, { throwIfNoEntry: false });
+  if (!stat) return undefined;
+  if (!stat.isDirectory()) return `${directory} is not a directory`;
+  if ((stat.mode & 0o022) !== 0) return `others may write to ${directory}`;
+  if (stat.uid === 0 || stat.uid === process.getuid?.()) return undefined;
+  const isShared = (statSync(dirname(directory)).mode & 0o002) !== 0;
+  return isShared ? `${directory} belongs to uid ${stat.uid}` : undefined;
 }
 
 let files = 0;
