@@ -273,10 +273,11 @@ function refuseMistypedVerb(named: string | undefined): void {
     );
 }
 
+/** What the environment says it says to the templater too: an address may hold a password, and everybody can read a command line. */
 function templaterFlags(options: Invocation['options']): string[] {
   const { source, wait, cache, helpers, renderTimeout } = options;
   return [
-    ...(source === undefined ? [] : ['--source', source]),
+    ...(source === undefined || source === process.env['SUPERVISE_SOURCE'] ? [] : ['--source', source]),
     ...(wait === undefined ? [] : ['--wait', wait]),
     ...(cache === undefined ? [] : ['--cache', cache]),
     ...(helpers === undefined ? [] : ['--helpers', helpers]),

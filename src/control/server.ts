@@ -17,10 +17,12 @@ import {
 /** Who sends nothing whole for this long is told so and cut off. */
 const REQUEST_MS = 10_000;
 /**
- * Clients that have asked nothing yet, or do not take their answer. One more, and the oldest of them goes: whoever is silent, or
+ * Clients that have asked nothing yet, or do not take their answer. Where there are more, the oldest go: whoever is silent, or
  * was stopped in the middle, must not keep a `check` or a `stop` out until its time is up.
  */
 const MOST_IDLE = 64;
+/** Whoever has just come is given this long to say what it wants, with many others that came with it. */
+const MANNERS_MS = 100;
 /** Of all kinds, in one moment. */
 const MOST_CONNECTIONS = 256;
 /** Those that wait and those that follow leave room for a `status`, and for a `stop`. */
@@ -103,9 +105,13 @@ async function listen(
   const idle = new Set<Socket>();
   const server = createServer((socket) => {
     serve(socket, handle, { open, idle }, log);
-    const [oldest] = idle;
-    if (idle.size > MOST_IDLE) oldest?.destroy();
+    if (idle.size > MOST_IDLE) trim ??= setTimeout(dismiss, MANNERS_MS);
   });
+  let trim: NodeJS.Timeout | undefined;
+  const dismiss = (): void => {
+    trim = undefined;
+    for (const oldest of [...idle].slice(0, -MOST_IDLE)) oldest.destroy();
+  };
   server.maxConnections = MOST_CONNECTIONS;
   await bind(server, path);
   server.on('error', (error) => log.warn('lost the control socket', { cause: causeOf(error) }));
@@ -113,6 +119,7 @@ async function listen(
     path,
     close() {
       server.close();
+      clearTimeout(trim);
       for (const client of open) client.end(agree(null));
       if (made) removeDir(directory);
     },

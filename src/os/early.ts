@@ -7,6 +7,8 @@ const STOPS = ['SIGTERM', 'SIGINT'] as const;
 const came: NodeJS.Signals[] = [];
 const note = (name: NodeJS.Signals): void => void came.push(name);
 
+// Nobody's signal opens Node's debugger, which any user of the machine could connect to: not in a templater or a client either.
+process.on('SIGUSR1', () => {});
 if (process.pid === 1) for (const name of STOPS) process.on(name, note);
 
 /** The stops that came so far, in order. From here on they are the caller's to listen to. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Ms } from '../core/duration.ts';
+import { LINK_ENV } from '../core/link.ts';
 import { endName } from '../core/signals.ts';
 import { causeOf } from '../errors.ts';
 import { shellWord } from './helpers/escape.ts';
@@ -45,6 +46,8 @@ export function verify(
   try {
     child = spawn('/bin/sh', ['-c', GUARDED, 'check', command.replaceAll('{file}', () => quoted)], {
       cwd: directory,
+      // Its descriptor 3 is not the tree's link.
+      env: { ...process.env, [LINK_ENV]: undefined },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       detached: true,
     });
