@@ -228,6 +228,20 @@ test('a name that cannot be a service is told', async (t) => {
   );
 });
 
+test('a name that is not UTF-8 is told once, and passed over in silence by nobody', async (t) => {
+  const tree = startTree(t, { 'good/run': SLEEPER });
+  await tree.event('started');
+  mkdirSync(Buffer.concat([Buffer.from(`${tree.scandir}/caf`), Buffer.from([0xe9])]));
+  for (const verb of ['rescan', 'rescan', 'check']) tree.control(verb);
+  const words =
+    'cannot use "caf\ufffd" as a service: expected a name of letters, digits and ._@:+,=-; ' +
+    `cannot read ${tree.scandir}/caf\ufffd: its name is not UTF-8`;
+  await tree.event(words);
+  assert.equal(tree.eventsOf(words).length, 1);
+  assert.deepEqual(tree.control('check'), { code: 1, stdout: `caf\ufffd: ${words}\n`, stderr: '' });
+  assert.match(tree.control('lint', tree.scandir).stdout, /its name is not UTF-8\n2 errors in 2 services\n$/);
+});
+
 test('hooks that are not executable, slow or failing are one warning, and delay nothing', async (t) => {
   const tree = startTree(
     t,

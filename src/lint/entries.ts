@@ -53,7 +53,8 @@ const MEANT: Readonly<Record<string, string>> = {
 
 /** What lies about in the scandir and is passed over at run time: typing mistakes, leftovers, other supervisors' files. */
 export function checkEntries({ scandir, directories }: Facts): Complaint[] {
-  return [...inScandir(scandir.path, scandir.hooks), ...directories.flatMap(inService)];
+  const services = new Set(directories.map(({ raw }) => raw.path));
+  return [...inScandir(scandir.path, scandir.hooks, services), ...directories.flatMap(inService)];
 }
 
 /** An editor's or a package manager's backup of a file. */
@@ -61,7 +62,7 @@ export function isLeftover(name: string): boolean {
   return /~$|^#.*#$|\.(bak|orig|rej|old|swp|swo|tmp|rpmnew|rpmsave|rpmorig)$|\.dpkg-\w+$/.test(name);
 }
 
-function inScandir(path: string, hooks: string | undefined): Complaint[] {
+function inScandir(path: string, hooks: string | undefined, services: ReadonlySet<string>): Complaint[] {
   return namesIn(path).flatMap((name) => {
     const full = join(path, name);
     const warn = (cause: string, hint: string): Complaint => passedOver(null, full, cause, hint);
@@ -78,7 +79,8 @@ function inScandir(path: string, hooks: string | undefined): Complaint[] {
         ? warn(`did you mean "${near}"?`, `mv ${full} ${join(path, near)}`)
         : [];
     }
-    if (isDirectory(full) || isReadme(name)) return [];
+    // One whose name is not UTF-8 is a service that is complained of, and cannot be found by that name.
+    if (isDirectory(full) || services.has(full) || isReadme(name)) return [];
     if (name === 'run')
       return warn(
         'this is the services directory, and a run belongs into a directory of its own in it',

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { accessSync, constants, existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import {
   type Account,
+  emptyServiceDir,
   loggerOf,
   type Problem,
   type Program,
@@ -43,11 +44,30 @@ export function readScandir(path: string): RawScandir {
     });
   }
   const lookUp = accountLookUp();
-  const services = names
-    .filter((name) => !name.startsWith('.') && isDirectory(`${path}/${name}`))
+  const unnamable = namesThatAreNoText(path, names);
+  const services = [...new Set(names)]
+    .filter((name) => !name.startsWith('.') && (unnamable.has(name) || isDirectory(`${path}/${name}`)))
     .sort()
-    .map((name) => readServiceDir(`${path}/${name}`, name, lookUp));
+    .map((name) =>
+      unnamable.has(name)
+        ? nameless(`${path}/${name}`, name)
+        : readServiceDir(`${path}/${name}`, name, lookUp),
+    );
   return { path, services, hooks: TREE_DIRECTORIES.find((name) => isDirectory(`${path}/${name}`)) };
+}
+
+/** Directories whose names are not UTF-8, as they look: nothing could be read there, and they are no service for that name alone. */
+function namesThatAreNoText(path: string, names: readonly string[]): ReadonlySet<string> {
+  if (!names.some((name) => name.includes('\ufffd'))) return new Set();
+  const odd = readdirSync(path, { encoding: 'buffer', withFileTypes: true }).filter(
+    (entry) => !isUtf8(entry.name) && (entry.isDirectory() || entry.isSymbolicLink()),
+  );
+  return new Set(odd.map(({ name }) => name.toString()));
+}
+
+function nameless(path: string, name: string): RawServiceDir {
+  const problem = { message: `cannot read ${path}: its name is not UTF-8`, file: path };
+  return { ...emptyServiceDir(name, path), unreadable: [problem] };
 }
 
 /** Several scandirs as one. */

@@ -120,7 +120,8 @@ export async function readTemplate(
   try {
     source = await readText(file);
   } catch (error) {
-    return broken(service, context.serviceDir, file, `cannot read ${file}: ${causeOf(error)}`);
+    const problem = new UserError(`cannot read ${file}: ${causeOf(error)}`);
+    return broken(service, context.serviceDir, file, describe(problem));
   }
   const template: Template = { ...broken(service, context.serviceDir, file, ''), source, problem: undefined };
   try {
