@@ -6,6 +6,8 @@
 /** What the installer writes into a package directory: what was installed, and what it works in. */
 export const MARKER = '.supervise-package.json';
 export const WORK = '.supervise-package';
+/** What the names of locks begin with. */
+export const LOCK = '.supervise-package.lock';
 
 export interface Manifest {
   name: string | undefined;

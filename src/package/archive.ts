@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { type Entry, getFileNameLowLevel, openPromise, type ZipFile } from 'yauzl';
-import { MARKER, WORK } from '../core/package.ts';
+import { LOCK, MARKER, WORK } from '../core/package.ts';
 import { causeOf, UserError } from '../errors.ts';
 import { Names, quote, safePath } from './names.ts';
 import { formatSize } from './size.ts';
@@ -118,7 +118,7 @@ function toItem(zip: ZipFile, entry: Entry, refuse: Refuse): Item & { packed: nu
   const safe = safePath(name);
   if ('problem' in safe) throw refuse(safe.problem);
   const [first = ''] = safe.path.split('/', 1);
-  if ([WORK, MARKER].includes(first.toLowerCase()))
+  if ([WORK, MARKER].includes(first.toLowerCase()) || first.toLowerCase().startsWith(LOCK))
     throw refuse(`${quote(name)} is the installer's own name`);
   const unix = UNIX_MADE.includes(entry.versionMadeBy >>> 8) ? entry.externalFileAttributes >>> 16 : 0;
   const type = TYPES.get(unix & TYPE_MASK) ?? 'of a type that nobody knows';

@@ -1,7 +1,17 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { MARKER, WORK } from '../core/package.ts';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { LOCK, MARKER, WORK } from '../core/package.ts';
 import { causeOf, errno, UserError } from '../errors.ts';
+import { readHead } from '../os/files.ts';
 import { diskError } from './disk-error.ts';
 import { syncDirectory } from './sync.ts';
 
@@ -21,6 +31,8 @@ export interface Installed {
 
 /** What is nobody's content: ours, and what mkfs makes. */
 const NOT_CONTENT = [WORK, 'lost+found'];
+/** It lists the services of the package. */
+const MOST_MARKER_BYTES = 16_777_216;
 
 /**
  * A package directory. It is filled by renames within itself, since it may be a mount, and what is above it may be
@@ -38,7 +50,8 @@ export class PackageDirectory {
   /** What is installed here; undefined for nothing, or for what is not ours. */
   installed(): Installed | undefined {
     try {
-      const value = JSON.parse(readFileSync(this.#at(MARKER), 'utf8')) as Installed | null;
+      const text = Buffer.from(readHead(this.#at(MARKER), MOST_MARKER_BYTES), 'latin1').toString('utf8');
+      const value = JSON.parse(text) as Installed | null;
       return value?.v === 1 ? value : undefined;
     } catch (error) {
       if (error instanceof SyntaxError || errno(error) === 'ENOENT') return undefined;
@@ -51,12 +64,22 @@ export class PackageDirectory {
     return this.#content().length === 0;
   }
 
-  /** Puts right what an installer that was killed left here. @returns whether there was anything */
+  /** Whether somebody installs here, or was cut short. */
+  get isBegun(): boolean {
+    return lstatSync(this.#at(WORK), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  /**
+   * Puts right what an installer that was killed left here.
+   * @returns whether there was anything
+   * @throws UserError for what is not an installer's: by links that somebody else laid, we would move other people's files
+   */
   recover(): boolean {
     const old = this.#at(WORK, 'old');
     const back = this.#at(WORK, 'back');
-    if (!existsSync(this.#at(WORK))) return false;
+    if (!this.isBegun) return false;
     this.#attempt(() => {
+      this.#trustWork();
       const isHere = existsSync(this.#at(MARKER));
       if (!existsSync(back) && !existsSync(old)) {
         // Nothing was here before: without its marker, what is here now is part of the new one.
@@ -118,7 +141,9 @@ export class PackageDirectory {
   }
 
   #content(): string[] {
-    return this.#attempt(() => readdirSync(this.path).filter((name) => !NOT_CONTENT.includes(name)));
+    return this.#attempt(() =>
+      readdirSync(this.path).filter((name) => !NOT_CONTENT.includes(name) && !name.startsWith(LOCK)),
+    );
   }
 
   /** Takes all content away. */
@@ -148,6 +173,16 @@ export class PackageDirectory {
     rmSync(this.#at(WORK), { recursive: true, force: true });
   }
 
+  /** What is in it nobody else could have put there, but for those to whom the whole directory belongs. */
+  #trustWork(): void {
+    const work = lstatSync(this.#at(WORK));
+    const owners = [process.geteuid?.(), statSync(this.path).uid];
+    if (work.isDirectory() && owners.includes(work.uid) && (work.mode & 0o022) === 0) return;
+    throw new UserError(`cannot use ${this.#at(WORK)}: it is not an installer's`, {
+      hint: `look who may write to ${this.path}: what is there is run; then remove it`,
+    });
+  }
+
   #at(...names: string[]): string {
     return join(this.path, ...names);
   }
@@ -163,18 +198,28 @@ export class PackageDirectory {
 
 /**
  * Makes a directory, and those above it.
- * @returns what removes those that were made
+ * @returns what removes those that were made, unless somebody else has put something there meanwhile
  * @throws UserError
  */
 export function makeDirectory(path: string): () => void {
   try {
     const first = makeAll(path);
     return () => {
-      if (first !== undefined) rmSync(first, { recursive: true, force: true });
+      if (first !== undefined) removeEmpty(path, first);
     };
   } catch (error) {
     const isFile = errno(error) === 'EEXIST';
     throw diskError(path, isFile ? Object.assign(new Error(), { code: 'ENOTDIR' }) : error);
+  }
+}
+
+/** From the lowest up. */
+function removeEmpty(path: string, first: string): void {
+  try {
+    rmdirSync(path);
+    if (path !== first) removeEmpty(dirname(path), first);
+  } catch {
+    // Not empty, or gone.
   }
 }
 

@@ -13,6 +13,7 @@ import { type Installed, makeDirectory, PackageDirectory } from './directory.ts'
 import { diskError } from './disk-error.ts';
 import { fetchPackage } from './fetch.ts';
 import { runInit } from './init.ts';
+import { lockDirectory } from './lock.ts';
 import type { Options } from './options.ts';
 import { syncDirectory } from './sync.ts';
 import { unpack } from './unpack.ts';
@@ -31,39 +32,62 @@ export async function install(options: Options, log: Log, signal: AbortSignal): 
   const { address } = options;
   const path = resolve(options.directory);
   const directory = new PackageDirectory(path);
-  if (isDirectory(path)) {
-    // A mount that is read-only has nothing of ours to put right.
-    if (directory.recover())
-      log.warn('removed what an installation that was cut short had left', { dir: path });
-    const found = directory.installed();
-    if (found && (!address || isSame(found, address, options.sha256)))
-      return report('found the package in place');
-    if (!found && !directory.isEmpty()) return report('used the directory as it is', WHY_AS_IT_IS);
+  // Where nobody has begun anything there is nobody to wait for, and it may be a mount that is read-only.
+  if (isDirectory(path) && !directory.isBegun) {
+    const whatIsThere = found();
+    if (whatIsThere && !directory.isBegun) return report(whatIsThere);
+    if (!whatIsThere) mustHave(address);
   }
-  if (!address)
-    throw new UserError(
-      `cannot install a package: PACKAGE_ZIP_URL is not set, and there is nothing in ${path}`,
-      {
-        hint: 'set PACKAGE_ZIP_URL, or mount the package there',
-      },
-    );
   const undo = makeDirectory(path);
   try {
-    await fill(directory, address, options, log, signal);
+    const unlock = await lockDirectory(path, log, signal);
+    try {
+      if (directory.recover())
+        log.warn('removed what an installation that was cut short had left', { dir: path });
+      const whatIsThere = found();
+      if (whatIsThere) return report(whatIsThere);
+      await fill(directory, mustHave(address), options, log, signal).catch((error: unknown) => {
+        directory.recover();
+        throw error;
+      });
+      cleanUp();
+    } finally {
+      unlock();
+    }
   } catch (error) {
-    directory.recover();
     undo();
     throw error;
   }
-  try {
-    directory.cleanUp();
-  } catch (error) {
-    log.warn('could not remove what is no longer needed', { dir: path, cause: (error as UserError).message });
+
+  /** What stands there, where that will do. */
+  function found(): Fields | undefined {
+    const installed = directory.installed();
+    if (installed && (!address || isSame(installed, address, options.sha256)))
+      return { event: 'found the package in place' };
+    if (!installed && !directory.isEmpty()) return { event: 'used the directory as it is', ...WHY_AS_IT_IS };
+    return undefined;
   }
 
-  function report(event: string, why: Fields = {}): void {
+  function mustHave(address: Address | undefined): Address {
+    if (address) return address;
+    throw new UserError(
+      `cannot install a package: PACKAGE_ZIP_URL is not set, and there is nothing in ${path}`,
+      { hint: 'set PACKAGE_ZIP_URL, or mount the package there' },
+    );
+  }
+
+  function report({ event, ...why }: Fields): void {
     const found = readPackage(path);
-    log.info(event, { dir: path, ...(found && titleOf(found)), ...why });
+    log.info(String(event), { dir: path, ...(found && titleOf(found)), ...why });
+  }
+
+  function cleanUp(): void {
+    try {
+      directory.cleanUp();
+    } catch (error) {
+      const cause = (error as UserError).message;
+      log.warn('could not remove what is no longer needed', { dir: path, cause });
+    }
   }
 }
 
