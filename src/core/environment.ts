@@ -24,7 +24,7 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   CONSUL_HTTP_SSL: 'true: https',
   CONSUL_HTTP_SSL_VERIFY: 'false: whoever it is',
   CONSUL_TLS_SERVER_NAME: 'the name in its certificate',
-  CONSUL_CACERT: 'a file of certificates to trust',
+  CONSUL_CACERT: 'a file of certificates to trust; it and our own are read again when they change',
   CONSUL_CAPATH: 'a directory of them',
   CONSUL_CLIENT_CERT: 'our certificate',
   CONSUL_CLIENT_KEY: 'and its key',

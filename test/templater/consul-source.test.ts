@@ -1,10 +1,12 @@
 /** The blocking-query loop against an agent that misbehaves in every way we know of. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import type { Log } from '../../src/log.ts';
 import { createConsulSource } from '../../src/templater/source/consul.ts';
 import { readConsulConfig } from '../../src/templater/source/consul-config.ts';
@@ -385,6 +387,53 @@ test('a directory that is too large to be one query is asked for in pieces', asy
   assert.equal(states.length, 1, 'that is no outage');
   assert.equal(proxy.requests.filter((path) => path.includes('recurse')).length, 1);
   assert.equal(said.filter((line) => line.startsWith('split a query')).length, 1);
+});
+
+test('TLS, with certificates that are replaced while we run', async (t) => {
+  const tls = join(import.meta.dirname, 'fixtures/tls');
+  const pem = (name: string): string => readFileSync(join(tls, name), 'utf8');
+  const seen: string[] = [];
+  const options = { ca: pem('ca.pem'), cert: pem('server.pem'), key: pem('server.key'), requestCert: true };
+  const server = createSecureServer(options, (incoming, outgoing) => {
+    seen.push(new X509Certificate((incoming.socket as TLSSocket).getPeerCertificate().raw).fingerprint256);
+    if (!incoming.url?.includes('index=')) reply(outgoing, 'a', '5');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.closeAllConnections());
+  t.after(() => server.close());
+  const directory = tempDir(t);
+  const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const put = (path: string, name: string): void => {
+    writeFileSync(`${path}.new`, pem(name));
+    renameSync(`${path}.new`, path);
+  };
+  const fingerprint = (name: string): string => new X509Certificate(pem(name)).fingerprint256;
+  put(ca, 'ca.pem');
+  put(cert, 'server.pem');
+  put(key, 'server.key');
+  const { answers, said, states } = follow(t, `127.0.0.1:${(server.address() as { port: number }).port}`, {
+    env: {
+      CONSUL_HTTP_SSL: '1',
+      CONSUL_CACERT: ca,
+      CONSUL_CLIENT_CERT: cert,
+      CONSUL_CLIENT_KEY: key,
+      CONSUL_TLS_SERVER_NAME: 'server.dc1.consul',
+    },
+  });
+  await until('it waits', () => answers[0] === 'a' && seen.length === 2);
+  assert.equal(seen[1], fingerprint('server.pem'));
+  put(cert, 'client.pem');
+  await until('the half of it to be passed over', () =>
+    said.some((line) => line.startsWith('did not take the certificates')),
+  );
+  put(key, 'client.key');
+  await until('the new one', () => seen.includes(fingerprint('client.pem')));
+  assert.equal(said.filter((line) => line.startsWith('read other certificates')).length, 1);
+  assert.equal(states.length, 1, 'that is no outage');
 });
 
 test('TLS, with a name of its own and a certificate of ours', async (t) => {

@@ -17,6 +17,13 @@ export interface ConsulConfig {
   /** What stands before `/v1`: empty, or the path under which a gateway has Consul. */
   prefix: string;
   tls: SecureContextOptions & { servername?: string; rejectUnauthorized?: boolean };
+  /** The files that `tls` was read from. */
+  tlsFiles: readonly { path: string; isDirectory: boolean }[];
+  /**
+   * Reads them again.
+   * @throws UserError when one cannot be read
+   */
+  readTls: () => ConsulConfig['tls'];
   /** Parameters of every request: `ns`, `partition`. */
   params: Readonly<Record<string, string>>;
   /** Any server may answer, unless it has been out of touch with the leader for longer; undefined: only the leader. */
@@ -54,7 +61,8 @@ export function readConsulConfig(env: Environment, address: string | undefined):
   if (socketPath !== undefined) {
     const headers = headersFrom(env, undefined);
     const place = { host: 'localhost', port: 0, socketPath, prefix: '', secure: false, tls: {} };
-    return { name: `consul at ${socketPath}`, ...place, ...common, headers };
+    const noTls = { tlsFiles: [], readTls: () => ({}) };
+    return { name: `consul at ${socketPath}`, ...place, ...noTls, ...common, headers };
   }
   const url = parseAddress(text, isTrue(env['CONSUL_HTTP_SSL']));
   const secure = url.protocol === 'https:';
@@ -70,6 +78,8 @@ export function readConsulConfig(env: Environment, address: string | undefined):
     socketPath: undefined,
     prefix: url.pathname.replace(/\/+$/, ''),
     tls: secure ? readTls(env) : {},
+    tlsFiles: secure ? tlsFilesOf(env) : [],
+    readTls: () => (secure ? readTls(env) : {}),
     ...common,
     headers: headersFrom(env, url.username ? `${url.username}:${url.password}` : undefined),
   };
@@ -117,6 +127,16 @@ function readTls(env: Environment): ConsulConfig['tls'] {
     ...(env['CONSUL_TLS_SERVER_NAME'] ? { servername: env['CONSUL_TLS_SERVER_NAME'] } : {}),
     ...(isFalse(env['CONSUL_HTTP_SSL_VERIFY']) ? { rejectUnauthorized: false } : {}),
   };
+}
+
+function tlsFilesOf(env: Environment): ConsulConfig['tlsFiles'] {
+  const files = ['CONSUL_CACERT', 'CONSUL_CLIENT_CERT', 'CONSUL_CLIENT_KEY'].flatMap(
+    (name) => env[name] || [],
+  );
+  return [
+    ...files.map((path) => ({ path, isDirectory: false })),
+    ...(env['CONSUL_CAPATH'] ? [{ path: env['CONSUL_CAPATH'], isDirectory: true }] : []),
+  ];
 }
 
 /** Every certificate in the files of a directory. */

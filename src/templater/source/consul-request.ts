@@ -16,6 +16,8 @@ export interface Requester {
     path: string,
     options: { limit: Ms; mostBytes?: number | undefined; signal: AbortSignal },
   ): Promise<Reply>;
+  /** With other certificates from now on; what is under way is cut. */
+  renew(tls: ConsulConfig['tls']): void;
   close(): void;
 }
 
@@ -36,7 +38,9 @@ export class TooLarge extends Error {}
 
 export function createRequester(config: ConsulConfig): Requester {
   const sockets = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE, maxSockets: MOST_CONNECTIONS };
-  const agent = config.secure ? new SecureAgent({ ...sockets, ...config.tls }) : new Agent(sockets);
+  const create = (tls: ConsulConfig['tls']): Agent =>
+    config.secure ? new SecureAgent({ ...sockets, ...tls }) : new Agent(sockets);
+  let agent = create(config.tls);
 
   return {
     async get(path, { limit, mostBytes = MOST_BYTES, signal }) {
@@ -52,6 +56,11 @@ export function createRequester(config: ConsulConfig): Requester {
         signal,
       };
       return exchange((config.secure ? httpsRequest : httpRequest)(options), limit, mostBytes);
+    },
+    renew(tls) {
+      const old = agent;
+      agent = create(tls);
+      old.destroy();
     },
     close() {
       agent.destroy();

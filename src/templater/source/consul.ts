@@ -1,6 +1,7 @@
 import type { Ms } from '../../core/duration.ts';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { watchCertificates } from './consul-certificates.ts';
 import type { ConsulConfig } from './consul-config.ts';
 import { createLoop, type Loop, type Shop } from './consul-loop.ts';
 import { createMember, type Member } from './consul-member.ts';
@@ -174,6 +175,11 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
     soon();
   });
 
+  const certificates = watchCertificates(config, log, (tls) => {
+    for (const loop of loops.values()) loop.restart();
+    requester.renew(tls);
+  });
+
   return {
     name,
     subscribe<K extends Query['kind']>(query: Query<K>, sink: Sink<K>) {
@@ -201,6 +207,7 @@ export function createConsulSource(options: ConsulSourceOptions): Source {
     async stop() {
       stopped = true;
       token.stop();
+      certificates.stop();
       for (const [id, loop] of loops) end(id, loop);
       requester.close();
       await Promise.allSettled(ending);
