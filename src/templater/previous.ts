@@ -3,6 +3,7 @@ import { link, lstat, open, rename, rm } from 'node:fs/promises';
 import { errno } from '../errors.ts';
 import { digestOf, overwrite, readPlainFile, syncDirectory, unlessMissing, withHandle } from './disk.ts';
 import { type Place, withPlace } from './place.ts';
+import { isStrangers } from './strangers.ts';
 
 /** The files that were in place before, kept until it is known that the service can live with the new ones. */
 export interface Previous {
@@ -88,9 +89,14 @@ export function createPrevious(): Previous {
 
 type Kind = 'previous' | 'absent';
 
-async function find({ beside }: Place): Promise<Kind | undefined> {
-  for (const kind of ['previous', 'absent'] as const)
-    if (await lstat(beside(kind)).catch(unlessMissing)) return kind;
+async function find({ beside, directory }: Place): Promise<Kind | undefined> {
+  for (const kind of ['previous', 'absent'] as const) {
+    const found = await lstat(beside(kind)).catch(unlessMissing);
+    if (!found) continue;
+    if (!(await isStrangers(found, directory))) return kind;
+    // The name is no secret: somebody would have a config of his come back for ours.
+    await rm(beside(kind), { force: true });
+  }
   return undefined;
 }
 

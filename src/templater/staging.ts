@@ -2,7 +2,9 @@ import type { RenderedFile } from '../core/link.ts';
 import { describe, UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { fail, type Job } from './job.ts';
-import { verify } from './verify.ts';
+import { makePrivateCopy } from './private-copy.ts';
+import { isExposed } from './strangers.ts';
+import { type Refusal, verify } from './verify.ts';
 import { type Staged, stage } from './write.ts';
 
 /** A file that was rendered, and lies beside its destination. */
@@ -11,6 +13,7 @@ export interface Ready {
   staged: Staged;
   file: RenderedFile;
   bytes: number;
+  content: Uint8Array;
 }
 
 export interface StagingOptions {
@@ -35,7 +38,7 @@ export async function stageAll(
     const bytes = rendered.get(job);
     if (!settings || !bytes) continue;
     try {
-      ready.push({ job, file, bytes: bytes.length, staged: await stage(settings, bytes) });
+      ready.push({ job, file, bytes: bytes.length, content: bytes, staged: await stage(settings, bytes) });
     } catch (error) {
       fail(job, log, 'could not write', describe(error));
       failed(job);
@@ -49,7 +52,7 @@ export async function stageAll(
  * @param failed told of a job whose check could not be run to its end
  */
 export async function isRefused(
-  { job, staged, file }: Ready,
+  { job, staged, file, content }: Ready,
   { log, signal }: StagingOptions,
   failed: (job: Job) => void,
 ): Promise<boolean> {
@@ -60,7 +63,7 @@ export async function isRefused(
   const refusal =
     staged.file === undefined
       ? { cause: 'there is no place for a staged file', isVerdict: false }
-      : await verify(check, staged.file, directory, signal);
+      : await verifyUnchanged(check, staged.file, content, directory, signal);
   job.refused = refusal?.isVerdict ? file.digest : undefined;
   if (!refusal) return false;
   // A check that was cut short by our own end is nothing to tell of.
@@ -69,4 +72,26 @@ export async function isRefused(
   const error = new UserError(`cannot use ${job.template.file}: check failed: ${refusal.cause}`);
   fail(job, log, 'check failed', describe(error));
   return true;
+}
+
+/**
+ * Has the check read what was rendered. It runs with our rights, and the file that lies beside the destination may be somebody's to
+ * write or to replace, such as the service's own: it is given a copy then.
+ */
+async function verifyUnchanged(
+  check: string,
+  file: string,
+  content: Uint8Array,
+  directory: string,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  const isOthers = await isExposed(file).catch(() => true);
+  if (!isOthers) return verify(check, file, directory, signal);
+  const copy = await makePrivateCopy(content);
+  if (!copy) return { cause: 'there is no place for a copy that only we can change', isVerdict: false };
+  try {
+    return await verify(check, copy.file, directory, signal);
+  } finally {
+    await copy.remove();
+  }
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import {
@@ -17,6 +16,8 @@ import {
 } from './disk.ts';
 import { type Ids, lookUpOwner, type Owner } from './owner.ts';
 import { type Place, withPlace } from './place.ts';
+import { makePrivateCopy } from './private-copy.ts';
+import { isStrangers } from './strangers.ts';
 
 /** Where a rendered file goes. */
 export interface Target {
@@ -65,7 +66,7 @@ export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> 
 }
 
 async function stageAt(
-  { path, file, beside }: Place,
+  { path, file, directory, beside }: Place,
   { dest, mode }: Target,
   ids: Ids | undefined,
   bytes: Uint8Array,
@@ -73,17 +74,19 @@ async function stageAt(
   const old = await lstat(file).catch(unlessMissing);
   if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
   if (old && !old.isFile()) throw new Error('it is not a regular file');
-  const wanted: Wanted = { mode: mode ?? (old ? old.mode & 0o7777 : DEFAULT_MODE), ids };
-  if (old && (await holds(file, old, bytes))) {
-    const fits = isDressed(old, wanted);
-    const commit = guard(dest, fits ? async () => {} : () => repair(dest, old, wanted));
+  // Whoever laid a file into everybody's directory ahead of us is not to own the next one, and read or change it.
+  const like = old && !(await isStrangers(old, directory)) ? old : undefined;
+  const wanted: Wanted = { mode: mode ?? (like ? like.mode & 0o7777 : DEFAULT_MODE), ids };
+  if (like && (await holds(file, like, bytes))) {
+    const fits = isDressed(like, wanted);
+    const commit = guard(dest, fits ? async () => {} : () => repair(dest, like, wanted));
     return { changed: false, file: path, commit, discard: async () => {} };
   }
   const what = `${TEMP}${randomBytes(6).toString('hex')}`;
   try {
-    await writeNew(beside(what), bytes, wanted, old);
+    await writeNew(beside(what), bytes, wanted, like);
   } catch (error) {
-    if (!old || !NO_REPLACE.includes(errno(error) ?? '') || !(await isWritable(file))) throw error;
+    if (!like || !NO_REPLACE.includes(errno(error) ?? '') || !(await isWritable(file))) throw error;
     return stageElsewhere(
       bytes,
       guard(dest, () => withPlace(dest, (place) => rewriteInPlace(place, bytes, wanted))),
@@ -208,20 +211,10 @@ async function rewriteInPlace({ file: path }: Place, bytes: Uint8Array, wanted: 
 
 /** For what can only be rewritten in place: the new bytes lie in a directory of their own, where a check finds them. */
 async function stageElsewhere(bytes: Uint8Array, put: () => Promise<void>): Promise<Staged> {
-  let directory: string | undefined;
-  const discard = async (): Promise<void> => {
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
-  };
-  let file: string | undefined;
-  try {
-    directory = await mkdtemp(join(tmpdir(), 'supervise-'));
-    const path = join(directory, 'staged');
-    await writeFile(path, bytes, { mode: 0o600 });
-    file = path;
-  } catch {
-    // Only a check misses it, and says so.
-    await discard();
-  }
+  // Without one only a check misses it, and says so.
+  const copy = await makePrivateCopy(bytes);
+  const discard = async (): Promise<void> => copy?.remove();
+  const file = copy?.file;
   return { changed: true, file, commit: () => put().finally(discard), discard };
 }
 

@@ -49,7 +49,7 @@ export function leastEntries(options: Options): number | undefined {
   if (min !== undefined) {
     const least = typeof min === 'string' && /^\d+$/.test(min) ? Number(min) : min;
     if (typeof least !== 'number' || !Number.isInteger(least) || least < 0)
-      throw new Error(`expected min= to be a whole number, got ${inShort(min)}`);
+      throw new Error(`expected min= to be a whole number, got ${asWritten(min)}`);
     return least;
   }
   return readRequired(required) ? 1 : undefined;
@@ -65,7 +65,7 @@ export function readSwitch(name: string, value: unknown): boolean | undefined {
   if (value === undefined) return undefined;
   if (value === true || value === 'true') return true;
   if (value === false || value === 'false') return false;
-  throw new Error(`expected ${name}= to be true or false, got ${inShort(value)}`);
+  throw new Error(`expected ${name}= to be true or false, got ${asWritten(value)}`);
 }
 
 /** Text that must not be empty, such as a path. */
@@ -74,11 +74,17 @@ export function textValue(value: unknown, what: string): string {
   throw new Error(`expected ${what}, got ${inShort(value)}`);
 }
 
-/** A value in a complaint. What is not a simple one may be long, and secret. */
+/** The value of an option, which is a word of the template. */
+function asWritten(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : inShort(value);
+}
+
+/** A value in a complaint, which is logged and shown: text may be long, and secret. */
 export function inShort(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (typeof value === 'bigint') return String(value);
-  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : JSON.stringify(value);
+  if (typeof value === 'string') return value === '' ? 'empty text' : 'text';
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : String(value);
 }
 
 /** How many of something are taken, in words: `2`, `1 to 3`, `at least 1`. */
