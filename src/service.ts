@@ -25,6 +25,9 @@ import type { SpawnEvents, SpawnSpec } from './os/spawn-spec.ts';
 import { inTurn } from './os/turns.ts';
 import { Probes } from './probes.ts';
 
+/** More than anybody writes ahead of the newline that means ready. */
+const MOST_UNREADY_BYTES = 1_048_576;
+
 /** What a service tells the tree. None of these may throw. */
 export interface ServiceListener {
   /** After every change, whatever it was. */
@@ -291,8 +294,14 @@ export class ServiceRunner {
 
   /** Ready is one newline (s6); what comes after it nobody reads. */
   #awaitReadiness(socket: Socket | undefined): void {
+    let read = 0;
     socket?.on('data', (bytes: Buffer) => {
-      if (!bytes.includes(0x0a)) return;
+      read += bytes.length;
+      if (!bytes.includes(0x0a)) {
+        // It says something else, and perhaps without end: that would be our time and memory.
+        if (read > MOST_UNREADY_BYTES) socket.pause();
+        return;
+      }
       socket.destroy();
       this.send({ type: 'notified' });
     });

@@ -5,6 +5,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -332,3 +333,46 @@ test(
     assert.equal(readFileSync(dest, 'utf8'), 'new');
   },
 );
+
+test(
+  "a second name for a file of root's, where there can be no rename, is not written through",
+  AS_ROOT,
+  async (t) => {
+    const at = realpathSync(tempDir(t));
+    chmodSync(at, 0o755);
+    mkdirSync(join(at, 'own'));
+    writeFileSync(join(at, 'shadow'), 'root');
+    linkSync(join(at, 'shadow'), join(at, 'own/a.conf'));
+    writeFileSync(join(at, 'own/b.conf'), 'b');
+    chownSync(join(at, 'own'), STRANGER, STRANGER);
+    chmodSync(join(at, 'own'), 0o555);
+    // Root that may not write where it has no permission, as with all capabilities dropped.
+    const stageIt = join(import.meta.dirname, 'fixtures/stage.ts');
+    const run = (name: string) =>
+      spawnSync(
+        'setpriv',
+        ['--bounding-set=-dac_override,-dac_read_search', NODE, stageIt, join(at, 'own', name)],
+        { encoding: 'utf8' },
+      );
+    assert.match(
+      run('a.conf').stdout,
+      /^cannot write .*a\.conf: it has another name, and its directory belongs to somebody else\n$/,
+    );
+    assert.equal(readFileSync(join(at, 'shadow'), 'utf8'), 'root');
+    assert.equal(run('b.conf').stdout, 'written\n');
+  },
+);
+
+test('a service that floods the descriptor for readiness is not read without end', async (t) => {
+  const flood = '#!/bin/sh\nhead -c 4000000 /dev/zero >&3\ntouch "$OUT/all"\nexec sleep 1000\n';
+  const tree = startTree(t, {
+    'flood/run': flood,
+    'flood/notification-fd': '3',
+    'late/run': '#!/bin/sh\nhead -c 100000 /dev/zero >&3\necho >&3\nexec sleep 1000\n',
+    'late/notification-fd': '3',
+  });
+  await tree.event('ready', 'late');
+  assert.match(tree.control('status', 'flood').stdout, /complaint +nothing written to descriptor 3 yet/);
+  assert.equal(tree.file('all'), '');
+  assert.equal(tree.control('down', 'flood', '--wait', 'down').code, 0);
+});

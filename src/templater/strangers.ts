@@ -30,6 +30,7 @@ export async function isExposed(path: string): Promise<boolean> {
   return false;
 }
 
-function isTrusted(uid: number): boolean {
+/** Root, or ourselves. */
+export function isTrusted(uid: number): boolean {
   return uid === 0 || uid === process.geteuid?.();
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import {
@@ -17,7 +17,7 @@ import {
 import { type Ids, lookUpOwner, type Owner } from './owner.ts';
 import { type Place, withPlace } from './place.ts';
 import { makePrivateCopy } from './private-copy.ts';
-import { isStrangers } from './strangers.ts';
+import { isStrangers, isTrusted } from './strangers.ts';
 
 /** Where a rendered file goes. */
 export interface Target {
@@ -194,9 +194,17 @@ function isDressed(stat: Stats, { mode, ids }: Wanted): boolean {
 }
 
 /** When it fails half-way (a full disk), the old bytes are put back: they are known to fit. */
-async function rewriteInPlace({ file: path }: Place, bytes: Uint8Array, wanted: Wanted): Promise<void> {
+async function rewriteInPlace(
+  { file: path, directory }: Place,
+  bytes: Uint8Array,
+  wanted: Wanted,
+): Promise<void> {
   await withHandle(path, constants.O_RDWR, async (file) => {
-    const [old, { mode }] = [await file.readFile(), await file.stat()];
+    const { mode, nlink } = await file.stat();
+    // By its owner's hand it may be a file of root's elsewhere, under a second name.
+    if (nlink > 1 && !isTrusted((await stat(directory)).uid))
+      throw new Error('it has another name, and its directory belongs to somebody else');
+    const old = await file.readFile();
     // Whoever may not read the new bytes is shut out ahead of them, and what cannot be given away is not begun.
     await dress(file, { ...wanted, mode: wanted.mode & mode & 0o7777 }, undefined);
     try {
