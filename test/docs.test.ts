@@ -59,6 +59,18 @@ describe('moving.md', () => {
     });
 });
 
+test('what security.md says is held by tests that are there, and of the packages that are bundled', () => {
+  const text = read('security.md');
+  const named = [...text.matchAll(/`((?:test|src)\/[\w./-]+\.\w+)`/g)].map(([, path = '']) => path);
+  assert.ok(named.length > 5);
+  for (const path of named) assert.ok(existsSync(join(dirname(DOCS), path)), path);
+  const bill = JSON.parse(readFileSync(join(dirname(BUNDLE), 'supervise.cdx.json'), 'utf8')) as {
+    components: { name: string }[];
+  };
+  const [, table = ''] = text.split('| package | where |');
+  for (const { name } of bill.components) assert.match(table, new RegExp(`[ ,|]${name}[ ,]`), name);
+});
+
 test('what the pages name is there', () => {
   for (const name of readdirSync(DOCS).filter((file) => file.endsWith('.md'))) {
     for (const [, target = ''] of read(name).matchAll(/\]\((?!http)([^)#]+)\)/g))

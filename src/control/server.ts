@@ -139,7 +139,11 @@ function bind(server: Server, path: string): Promise<void> {
     } finally {
       process.umask(umask);
     }
-  }).then(() => chmodSync(path, 0o600));
+  }).then(() => {
+    // A default ACL of the directory overrules the umask. What a link leads to is not ours to change.
+    const stat = lstatSync(path);
+    if (stat.isSocket() && (stat.mode & 0o777) !== 0o600) chmodSync(path, 0o600);
+  });
 }
 
 function removeStale(path: string): void {
