@@ -376,3 +376,49 @@ test('a service that floods the descriptor for readiness is not read without end
   assert.equal(tree.file('all'), '');
   assert.equal(tree.control('down', 'flood', '--wait', 'down').code, 0);
 });
+
+test('what a templater of another user says gets no variable into a hook', AS_ROOT, async (t) => {
+  const says = JSON.stringify({
+    type: 'rendered',
+    service: 'app',
+    files: [{ dest: '/x', digest: 'x', onChange: 'none' }],
+    generation: 'g\0EVIL=yes',
+  });
+  const tree = startTree(t, {
+    'templater/user': `${STRANGER}:${STRANGER}`,
+    'templater/run': `#!/bin/sh\nprintf '%s\\n' '${says}' >&3\nexec sleep 1000\n`,
+    'app/run': '#!/bin/sh\nexit 3\n',
+    'app/restart': 'never',
+    'app/templates/a.hbs': '{{!--\ndest: /x\n--}}\n',
+    '.supervise/crash': '#!/bin/sh\nenv >"$OUT/env.new"\nmv "$OUT/env.new" "$OUT/env"\n',
+  });
+  await until('the hook', () => tree.file('env') !== '');
+  assert.ok(tree.lines('env').includes('SUPERVISE_GENERATION=g\\u0000EVIL=yes'), tree.file('env'));
+  assert.ok(!tree.lines('env').some((line) => line.startsWith('EVIL=')));
+});
+
+test(
+  'a user or a group whose number is too large to be one is refused, and is not root',
+  AS_ROOT,
+  async (t) => {
+    const run = '#!/bin/sh\nid >"$OUT/id"\nexec sleep 1000\n';
+    const users = ['4294967294:1', '4294967296:1', '1:4294967294', '1:9999999999', '2147483648:1'];
+    const files = Object.fromEntries(
+      users.flatMap((user, i) => [
+        [`bad${i}/run`, run],
+        [`bad${i}/user`, user],
+      ]),
+    );
+    const tree = startTree(t, { ...files, 'good/run': SLEEPER, 'good/user': '2147483647:2147483647' });
+    await tree.event('started', 'good');
+    for (const [i, user] of users.entries()) {
+      const { stdout } = tree.control('status', `bad${i}`);
+      assert.match(
+        stdout,
+        /problem +cannot use .*\/user: cannot run as .*: a number of a user or a group is at most 2147483647\n/,
+        user,
+      );
+    }
+    assert.equal(tree.file('id'), '');
+  },
+);

@@ -1,4 +1,5 @@
 import { type Action, parseAction, strongest } from './action.ts';
+import { printable } from './printable.ts';
 
 /**
  * What the templater and the tree tell each other: one JSON object a line, over a socket pair that the
@@ -95,7 +96,8 @@ export function decodeReport(line: string): Report | undefined {
       service: value['service'],
       files,
     };
-    if (typeof value['generation'] === 'string') report.generation = value['generation'].slice(0, MOST_NAME);
+    if (typeof value['generation'] === 'string')
+      report.generation = printable(value['generation'].slice(0, MOST_NAME));
     if (typeof value['canGoBack'] === 'boolean') report.canGoBack = value['canGoBack'];
     if (typeof value['mended'] === 'boolean') report.mended = value['mended'];
     return report;

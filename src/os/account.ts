@@ -9,6 +9,9 @@ const LISTS = { passwd: '/etc/passwd', group: '/etc/group' };
 const CAP_SETGID = 6;
 const CAP_SETUID = 7;
 
+/** What Node, too, takes for one. */
+const MOST_ID = 0x7fff_ffff;
+
 /** @throws UserError for a name that is not listed, or for whom we may not become */
 export type LookUp = (spec: UserSpec) => Account;
 
@@ -24,6 +27,10 @@ export function accountLookUp(lists = LISTS, mayBecome: (account: Account) => bo
     if (!listed && !isNumber(user)) throw missing('user', user, lists.passwd);
     const uid = Number(listedUid ?? user);
     const account = { uid, name, home, ...groupsOf() };
+    if ([uid, account.gid, ...account.groups].some((id) => id > MOST_ID))
+      throw new UserError(
+        `cannot run as "${groupName === undefined ? user : `${user}:${groupName}`}": a number of a user or a group is at most ${MOST_ID}`,
+      );
     if (mayBecome(account)) return account;
     throw new UserError(`cannot run as "${user}": supervise runs as uid ${process.geteuid?.()}`, {
       hint: 'run supervise as root with CAP_SETUID and CAP_SETGID, or remove the file',

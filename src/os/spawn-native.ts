@@ -9,6 +9,8 @@ import type { Spawned, SpawnSpec } from './spawn-spec.ts';
 const PLACES = { shared: 0, session: 1, foreground: 2 } as const;
 /** No descriptor: /dev/null for the first three, nothing for those after them. */
 const NONE = -1;
+/** The largest number of a user or a group that the addon takes. */
+const MOST_ID = 0x7fff_ffff;
 /** The uid and gid that mean ours. */
 const SAME = -1;
 
@@ -33,6 +35,9 @@ export function spawnByNative(spec: SpawnSpec, native: Native): Spawned {
     const files = programFiles(argv[0], env['PATH']);
     const variables = variablesOf(env);
     const groups = user?.groups ?? [];
+    // As 32 bits with a sign they would be other numbers: ours, or root's.
+    if ([user?.uid ?? 0, user?.gid ?? 0, ...groups].some((id) => id < 0 || id > MOST_ID))
+      throw Object.assign(new Error('no such user'), { code: 'EINVAL' });
     const numbers = [
       ...[PLACES[place], user?.uid ?? SAME, user?.gid ?? SAME],
       ...[files.length, argv.length, variables.count, groups.length, fds.length],
