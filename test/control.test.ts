@@ -170,6 +170,9 @@ test('malformed, oversized and wrong requests are answered with an error and cos
     ['{"v":1,"do":"up","services":"app"}\n', /to be a list of names/],
     ['{"v":1,"do":"up","services":["__proto__"]}\n', /no such service/],
     ['{"v":1,"do":"constructor"}\n', /expected \\"do\\"/],
+    // Lists within lists: too deep to be written out again.
+    [`{"v":${'['.repeat(20_000)}${']'.repeat(20_000)},"do":"status"}\n`, /expected \\"v\\": 1, got a list/],
+    ['{"do":"status"}\n', /expected \\"v\\": 1, got nothing/],
     [Buffer.alloc(70_000, 'x'), /more than 65536 bytes/],
     [Buffer.from([0xff, 0xfe, 0x00, 0x0a]), /expected one line of JSON/],
   ];

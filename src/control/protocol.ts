@@ -152,7 +152,7 @@ export function parseRequest(line: string): Request | string {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected a JSON object';
   const { v, do: verb, services = [], ...rest } = value as Record<string, unknown>;
-  if (v !== VERSION) return `expected "v": ${VERSION}, got ${JSON.stringify(v)?.slice(0, 20)}`;
+  if (v !== VERSION) return `expected "v": ${VERSION}, got ${inShort(v)}`;
   if (!VERBS.includes(verb as Verb)) return `expected "do" to be one of ${VERBS.join(', ')}`;
   if (!Array.isArray(services) || !services.every((name) => typeof name === 'string'))
     return 'expected "services" to be a list of names';
@@ -164,6 +164,13 @@ export function parseRequest(line: string): Request | string {
     Object.assign(request, { [name]: field });
   }
   return request;
+}
+
+/** What is no simple value is not written out: what is nested a few thousand deep cannot be. */
+function inShort(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' && value !== null ? 'an object' : JSON.stringify(value).slice(0, 20);
 }
 
 /** The fields that some verbs take. */

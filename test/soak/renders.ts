@@ -13,6 +13,8 @@ const QUIET_MS = 120;
 /** Half of the files are told to the service, half are for whoever reads them. */
 export const RENDERED: Files = Object.fromEntries([
   ['config/run', SLEEPER],
+  // No two actions are closer than this; the default would have every change wait for a second.
+  ['config/restart-delay', '0 0\n'],
   ...Array.from({ length: TOGETHER }, (_, i) => [
     `config/templates/${i}.hbs`,
     `{{!--\ndest: \${OUT}/${i}.conf\non-change: ${i % 2 === 0 ? 'signal CONT' : 'none'}\n--}}\n{{#each (tree "soak/${i}")}}{{Key}}={{Value}}\n{{/each}}`,
