@@ -49,5 +49,5 @@ export const WEIRD: readonly string[] = [
     '1',
     '-1',
   ],
-  ...['1e999', '0x10', 'NaN', 'null', 'true', 'x'.repeat(300)],
+  ...['1e999', '0x10', 'null', 'true', 'x'.repeat(300)],
 ];

@@ -26,7 +26,7 @@ export interface SoakReport {
     name: string;
     operations: number;
     seconds: number;
-    /** Latencies in ms of the first and of the last thousand operations: of a tenth of all where there are fewer. */
+    /** Latencies in ms of the first and of the last thousand operations; a render's is that of all files that change with it. */
     first: number[];
     last: number[];
     /** How RSS went meanwhile, in bytes by operation, of each subject. */
@@ -35,8 +35,12 @@ export interface SoakReport {
 }
 
 const SAMPLE_MS = 500;
-/** What is done once before anything is measured, as a part of all: V8 compiles, and its heap finds its size. */
-const WARM_UP = 0.2;
+/**
+ * What is done once before anything is measured, as a part of all: V8 compiles what is hot, its heap and malloc's find their
+ * size. Of a templater's rescans that takes some hundreds.
+ */
+const WARM_UP = 0.5;
+/** So many operations at the beginning are held against as many at the end; of few operations a fifth. */
 const COMPARED = 1000;
 /** No waiting: a latency is then ours alone. New config proves good soon, and has no part in what is measured. */
 const SETTINGS = { SUPERVISE_WAIT: '0', SUPERVISE_SETTLE: '100ms' };
@@ -80,7 +84,9 @@ export async function soak(options: SoakOptions, say: (line: string) => void): P
     const subjects = [...busy.subjects, ...second.subjects];
 
     const warmUp = loads.map(([load, count]) => [load, Math.ceil(count * WARM_UP)] as const);
-    say(`warming up: ${warmUp.map(([{ name }, count]) => `${count} × ${name}`).join(', ')}`);
+    say(
+      `warming up with ${WARM_UP * 100} % of all: ${warmUp.map(([{ name }, count]) => `${count} × ${name}`).join(', ')}`,
+    );
     for (const [load, count] of warmUp) await load.run(count, () => {});
     say(`settling for ${options.settleMs / 1000} s, then measuring`);
     const before = await measureAll(subjects, options);
@@ -137,7 +143,7 @@ async function observe(
   } finally {
     clearInterval(timer);
   }
-  const compared = Math.min(COMPARED, count / 10);
+  const compared = Math.min(COMPARED, count / 5);
   const of = (fits: (done: number) => boolean): number[] =>
     latencies.filter((each) => fits(each.done)).map(({ ms }) => ms);
   return {

@@ -47,7 +47,7 @@ export function table(report: SoakReport, limits: Limits = LIMITS): { text: stri
     row(`${name}, 95th percentile, ms`, [quantile(first, 0.95), quantile(last, 0.95)], { digits: 2 });
     const grew = [...slopes].map(([who, slope]) => `${who} ${((slope * 1000) / 1024).toFixed(0)}`);
     lines.push(
-      `${operations} × ${name} in ${seconds.toFixed(0)} s (${first.length} latencies against ${last.length}); RSS by 1000, KiB: ${grew.join(', ')}`,
+      `${operations} × ${name} in ${seconds.toFixed(0)} s, ${first.length} latencies against ${last.length}; RSS by 1000, KiB: ${grew.join(', ')}`,
     );
   }
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0))) ?? [];

@@ -11,6 +11,7 @@ import {
   serviceNames,
 } from './catalog.ts';
 import { type HealthEntry, readInstance } from './consul-health.ts';
+import { checkShape } from './consul-shape.ts';
 import { selectInstances } from './instances.ts';
 import { pair, type RawPair } from './pairs.ts';
 import type { DataOf, Kind, Query } from './query.ts';
@@ -39,6 +40,8 @@ export interface Content {
  */
 export function readBody(query: Query, body: string): Content {
   const content = parse(body);
+  if (query.kind === 'file') throw new Error('consul knows no file');
+  checkShape(query.kind, content);
   switch (query.kind) {
     case 'key':
     case 'prefix':
@@ -47,7 +50,11 @@ export function readBody(query: Query, body: string): Content {
       return inStore(query, content as KvEntry[]);
     case 'service':
     case 'connect': {
-      const instances = (asList(content) as HealthEntry[]).map(readInstance);
+      const entries = asList(content).map(asObject);
+      const instances = entries.map((entry) => {
+        for (const part of ['Node', 'Service']) asObject(entry[part]);
+        return readInstance(entry as unknown as HealthEntry);
+      });
       return whole(orNull(selectInstances(instances, query.params)));
     }
     case 'services': {
@@ -67,8 +74,6 @@ export function readBody(query: Query, body: string): Content {
       return whole(orNull(caRoots(asList(asObject(content)['Roots'] ?? []) as RawRoot[])));
     case 'caLeaf':
       return whole(caLeaf(asObject(content) as RawLeaf));
-    default:
-      throw new Error(`consul knows no ${query.kind}`);
   }
 }
 

@@ -26,8 +26,8 @@ export interface HealthEntry {
 }
 
 interface Check {
-  CheckID: string;
-  Status: string;
+  CheckID?: string | null;
+  Status?: string | null;
 }
 
 /** The same as templates see it. */
@@ -56,7 +56,7 @@ export function readInstance({ Node: node, Service: service, Checks }: HealthEnt
 /** As Consul's own clients put the checks of an instance into one word. */
 function worstOf(checks: readonly Check[]): string {
   const isMaintenance = ({ CheckID }: Check): boolean =>
-    CheckID === '_node_maintenance' || CheckID.startsWith('_service_maintenance:');
+    CheckID === '_node_maintenance' || CheckID?.startsWith('_service_maintenance:') === true;
   if (checks.some(isMaintenance)) return 'maintenance';
   return ['critical', 'warning'].find((each) => checks.some(({ Status }) => Status === each)) ?? 'passing';
 }

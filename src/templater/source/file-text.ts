@@ -1,27 +1,64 @@
 /**
- * Reads the text of a source file: YAML where its name says so, JSON otherwise. A number keeps the digits it was
- * written with, as text, where JavaScript would change them (`1.10`, `12345678901234567890`): Consul holds text.
+ * Reads the text of a source file: YAML where its name says so, JSON otherwise. What is no text, true, false or null is
+ * kept as it was written, as text, where JavaScript would change it (`1.10`, `12345678901234567890`, a date): Consul holds
+ * text. Nothing in what it throws is of the file's content, which may be secret.
  * @throws Error that says what is wrong and in which line
  */
 export async function parseFileText(file: string, text: string): Promise<unknown> {
-  if (/\.ya?ml$/i.test(file)) return parseYaml(text);
-  return JSON.parse(text.replace(/^\uFEFF/, ''), keepDigits);
+  try {
+    return /\.ya?ml$/i.test(file) ? await parseYaml(text) : parseJson(text);
+  } catch (error) {
+    throw error instanceof RangeError ? new Error('it is nested too deep', { cause: error }) : error;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''), keepDigits);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    // The parser's own message quotes what it stumbled over.
+    const [, at] = /position (\d+)/.exec(error.message) ?? [];
+    const line = text.slice(0, at === undefined ? text.length : Number(at)).split('\n').length;
+    throw new Error(`line ${line} of it is no JSON`, { cause: error });
+  }
 }
 
 /** Loaded when first needed: most have JSON, or Consul. */
 async function parseYaml(text: string): Promise<unknown> {
   const { parseDocument, visit } = await import('yaml');
-  const document = parseDocument(text, { prettyErrors: true });
+  const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
   const [error] = document.errors;
-  // The library adds an excerpt of the file below its first line, and the file may hold secrets.
+  if (error?.message.startsWith('Maximum call stack')) throw new Error('it is nested too deep');
+  // The library adds an excerpt of the file below its first line.
   if (error) throw new Error(error.message.split('\n', 1)[0]?.replace(/:$/, '') ?? 'invalid YAML');
   visit(document, {
     Scalar(_, node) {
-      if (typeof node.value === 'number' && node.source !== undefined && String(node.value) !== node.source)
+      const isPlain = ['string', 'boolean'].includes(typeof node.value) || node.value === null;
+      if (!isPlain && node.source !== undefined && String(node.value) !== node.source)
         node.value = node.source;
     },
   });
-  return document.toJS();
+  try {
+    return withTextKeys(document.toJS({ mapAsMap: true }));
+  } catch (thrown) {
+    if (!(thrown instanceof ReferenceError)) throw thrown;
+    throw new Error('its aliases (*name) name nothing, or unfold to too much', { cause: thrown });
+  }
+}
+
+/** YAML's maps as objects. @throws Error for what JSON has not, and would be lost */
+function withTextKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withTextKeys);
+  if (value instanceof Set) throw new Error('expected text, lists and maps, got a set');
+  if (!(value instanceof Map)) return value;
+  return Object.fromEntries(
+    [...value].map(([key, each]) => {
+      if (typeof key === 'object' && key !== null)
+        throw new Error('expected text for a key, got a list or a map');
+      return [String(key ?? ''), withTextKeys(each)];
+    }),
+  );
 }
 
 /** The third argument is what JSON.parse gives a reviver since V8 11.4; TypeScript's library does not know it yet. */

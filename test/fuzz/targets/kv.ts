@@ -23,9 +23,9 @@ const key = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 3000 }).map((depth) => 'd/'.repeat(depth)) },
 );
 const bytes = fc.oneof(
-  fc.constantFrom(...WEIRD, '{"a":1}', 'value').map((text) => Buffer.from(text)),
-  fc.uint8Array({ maxLength: 32 }).map((each) => Buffer.from(each)),
-  fc.constant(Buffer.alloc(500_000, 'long ')),
+  { weight: 40, arbitrary: fc.constantFrom(...WEIRD, '{"a":1}', 'value').map((text) => Buffer.from(text)) },
+  { weight: 20, arbitrary: fc.uint8Array({ maxLength: 32 }).map((each) => Buffer.from(each)) },
+  { weight: 1, arbitrary: fc.constant(Buffer.alloc(500_000, 'long ')) },
 );
 const store: fc.Arbitrary<[string, Buffer][]> = fc.uniqueArray(fc.tuple(key, bytes), {
   selector: ([each]) => each,

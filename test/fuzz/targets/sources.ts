@@ -4,7 +4,7 @@ import { answerFromFile, readFileData } from '../../../src/templater/source/file
 import { parseFileText } from '../../../src/templater/source/file-text.ts';
 import type { Query } from '../../../src/templater/source/query.ts';
 import { mutated } from '../bytes.ts';
-import { SECRET, tellApart } from '../oracle.ts';
+import { SECRET } from '../oracle.ts';
 import type { Target } from '../target.ts';
 import { WEIRD } from '../words.ts';
 
@@ -76,12 +76,7 @@ export const sources: Target<File> = {
   async open() {
     return {
       async act({ name, text }) {
-        let content: unknown;
-        try {
-          content = await parseFileText(name, text);
-        } catch (error) {
-          return tellApart(error);
-        }
+        const content = await parseFileText(name, text);
         const data = readFileData(content);
         checkAll(content, data.kv);
         return JSON.stringify(QUERIES.map((query) => answerFromFile(data, query))).slice(0, 10_000);
