@@ -147,3 +147,43 @@ test("instances: the service's address or its node's, the worst of its checks, i
   assert.equal(JSON.stringify(read({ status: 'passing' })?.[0]?.Meta), '{"a":"2","z":"1"}');
   assert.equal(read({ status: 'maintenance,critical' })?.length, 2);
 });
+
+test('an answer whose parts are of other types than Consul’s is refused, with the name of the part and no value', () => {
+  const entry = { Node: { Node: 'n' }, Service: { ID: 'w', Service: 'web' } };
+  const pair = { Key: 'a', Value: 'NQ==' };
+  const cases: [Query['kind'], unknown, string][] = [
+    ['key', [{ ...pair, Value: 5 }], 'expected Value to be text, got a number'],
+    ['prefix', [pair, null], 'it has an empty entry'],
+    ['service', [{ ...entry, Checks: [{ CheckID: 7 }] }], 'expected CheckID to be text, got a number'],
+    ['service', [{ ...entry, Checks: [null] }], 'Checks has an empty entry'],
+    ['connect', [{ Node: entry.Node }], 'the answer is not an object'],
+    ['services', { web: 'a' }, 'expected it to be a list, got text'],
+    ['node', { Node: {}, Services: { w: null } }, 'Services has an empty entry'],
+    ['caRoots', { Roots: {} }, 'expected Roots to be a list, got an object'],
+    ['caLeaf', [], 'expected it to be an object, got a list'],
+    ['datacenters', [['eu']], 'expected it to be text, got a list'],
+  ];
+  for (const [kind, content, words] of cases) {
+    const query = { kind, name: 'a', params: { status: 'any' } } as Query;
+    const reply = { status: 200, headers: { 'x-consul-index': '9' }, body: JSON.stringify(content) };
+    assert.throws(
+      () => readReply(query, reply),
+      ({ message }: Error) => {
+        assert.ok([words, `the answer is not Consul's: ${words}`].includes(message), message);
+        return true;
+      },
+    );
+  }
+  // What Consul leaves out or has as null is as it is.
+  const well: [Query['kind'], unknown][] = [
+    ['service', [{ ...entry, Checks: [{}] }]],
+    ['service', [{ Node: { Node: 'n', Meta: null }, Service: { Service: 'web', Tags: null }, Checks: null }]],
+    ['services', { web: null }],
+    ['node', null],
+  ];
+  for (const [kind, content] of well) {
+    const query = { kind, name: 'a', params: { status: 'any' } } as Query;
+    const reply = { status: 200, headers: { 'x-consul-index': '9' }, body: JSON.stringify(content) };
+    assert.doesNotThrow(() => readReply(query, reply).part(query).data());
+  }
+});

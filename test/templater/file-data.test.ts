@@ -83,6 +83,36 @@ test('a broken file is told with its line, and without what is in it', async () 
     assert.doesNotMatch(error.message, /secret/);
     return true;
   });
+  const cases: [name: string, text: string, message: string][] = [
+    ['kv.json', 'secret', 'line 1 of it is no JSON'],
+    ['kv.json', '{"kv":{"a":"secret"\n', 'line 2 of it is no JSON'],
+    ['kv.json', `${'['.repeat(600)}${']'.repeat(600)}`, 'it is nested too deep'],
+    ['kv.json', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 'it is nested too deep'],
+    ['kv.yaml', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 'it is nested too deep'],
+    ['kv.yaml', 'a: *secret', 'its aliases (*name) name nothing, or unfold to too much'],
+    ['kv.yaml', '? [secret]\n: x', 'expected text for a key, got a list or a map'],
+    ['kv.yaml', '%YAML 1.1\n---\nkv: !!set {secret}', 'expected text, lists and maps, got a set'],
+  ];
+  for (const [name, text, message] of cases)
+    await assert.rejects(parseFileText(name, text), (error: Error) => {
+      assert.equal(error.message, message);
+      return true;
+    });
+});
+
+test('no value of YAML is lost for its type: it stays as it was written', async () => {
+  const text =
+    '%YAML 1.1\n---\nkv:\n  day: 2001-12-14\n  yes_: true\n  none: ~\n  bin: !!binary aGVsbG8=\n  om: !!omap [a: 1]\n  __proto__: {x: 1}\n';
+  assert.deepEqual(
+    [...readFileData(await parseFileText('kv.yaml', text)).kv],
+    [
+      ['__proto__/x', '1'],
+      ['bin', 'aGVsbG8='],
+      ['day', '2001-12-14'],
+      ['om/a', '1'],
+      ['yes_', 'true'],
+    ],
+  );
 });
 
 test('what is not the shape of a source file is named', () => {

@@ -2,14 +2,25 @@
  * Reads the text of a source file: YAML where its name says so, JSON otherwise. What is no text, true, false or null is
  * kept as it was written, as text, where JavaScript would change it (`1.10`, `12345678901234567890`, a date): Consul holds
  * text. Nothing in what it throws is of the file's content, which may be secret.
- * @throws Error that says what is wrong and in which line
+ * @throws Error that says what is wrong, and in which line where that is known
  */
 export async function parseFileText(file: string, text: string): Promise<unknown> {
   try {
-    return /\.ya?ml$/i.test(file) ? await parseYaml(text) : parseJson(text);
+    const content = /\.ya?ml$/i.test(file) ? await parseYaml(text) : parseJson(text);
+    checkDepth(content, MOST_DEPTH);
+    return content;
   } catch (error) {
     throw error instanceof RangeError ? new Error('it is nested too deep', { cause: error }) : error;
   }
+}
+
+/** The paths of Consul's keys have no more parts than bytes, and those are 512; whatever recurses here must do with this. */
+const MOST_DEPTH = 512;
+
+function checkDepth(value: unknown, left: number): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (left === 0) throw new RangeError();
+  for (const each of Object.values(value)) checkDepth(each, left - 1);
 }
 
 function parseJson(text: string): unknown {

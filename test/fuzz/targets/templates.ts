@@ -102,7 +102,7 @@ const { call } = fc.letrec<{ call: string; arg: string }>((tie) => ({
     { maxDepth: 4, withCrossShrink: true },
     literal.map(quoted),
     fc.constantFrom(...NUMBERS, 'true', 'false', 'null', 'undefined'),
-    fc.constantFrom(...PATHS),
+    fc.constantFrom('this', 'this', 'this', ...PATHS),
     tie('call').map((text) => `(${text})`),
   ),
   call: fc.constantFrom(...Object.keys(HELPERS)).chain((name) => {
@@ -110,7 +110,11 @@ const { call } = fc.letrec<{ call: string; arg: string }>((tie) => ({
     const [least, most] = values;
     const count = fc.integer({ min: Math.max(0, least), max: Math.min(least + 3, most) });
     const some = count.chain((length) => fc.array(tie('arg'), { minLength: length, maxLength: length }));
-    const hash = fc.array(fc.tuple(fc.constantFrom('default', ...options), tie('arg')), { maxLength: 1 });
+    const pair = fc.tuple(fc.constantFrom('other', ...options), tie('arg'));
+    const hash = fc.oneof(
+      { weight: 9, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: fc.array(pair, { minLength: 1, maxLength: 2 }) },
+    );
     return fc
       .tuple(some, hash)
       .map(([args, pairs]) => [name, ...args, ...pairs.map(([key, arg]) => `${key}=${arg}`)].join(' '));
