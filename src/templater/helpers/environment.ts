@@ -33,7 +33,7 @@ function readVariable(pass: Pass, [name]: readonly unknown[], options: Options):
   const variable = textValue(name, 'the name of a variable');
   const value = Object.hasOwn(pass.env, variable) ? pass.env[variable] : undefined;
   if (value !== undefined && value !== '') return value;
-  if (options['default'] != null) return String(options['default']);
+  if (options['default'] != null) return asText(options['default'], 'default= to be text');
   if (readRequired(options['required'])) throw new Error(`the environment has no ${variable}`);
   return value ?? '';
 }

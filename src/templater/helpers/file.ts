@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Helper, readRequired, textValue } from './helper.ts';
 import { oneOf } from './list.ts';
+import { asText } from './value.ts';
 
 export const FILE = {
   file: {
@@ -13,7 +14,8 @@ export const FILE = {
       const fallback = options['default'] ?? (readRequired(options['required']) === false ? '' : undefined);
       const name = resolve(pass.directory, textValue(path, 'the path of a file'));
       return (
-        oneOf(pass, { kind: 'file', name, params: {} }, fallback == null)?.Content ?? String(fallback ?? '')
+        oneOf(pass, { kind: 'file', name, params: {} }, fallback == null)?.Content ??
+        asText(fallback, 'default= to be text')
       );
     },
   },

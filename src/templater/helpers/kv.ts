@@ -79,7 +79,7 @@ function readKey(pass: Pass, [path]: readonly unknown[], options: Options): stri
 function fallbackOf(options: Options): string | undefined {
   const required = readRequired(options['required']);
   // Text, as a value from the store would be: `{{json (key "n" default=10)}}` must not change its type.
-  if (options['default'] != null) return String(options['default']);
+  if (options['default'] != null) return asText(options['default'], 'default= to be text');
   return required === false ? '' : undefined;
 }
 

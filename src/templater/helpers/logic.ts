@@ -1,6 +1,6 @@
 import { compare } from '../source/records.ts';
 import { type Helper, inShort, MANY } from './helper.ts';
-import { asCount, asNumber, asWhole, isDict, isTruthy, MOST_ENTRIES } from './value.ts';
+import { asCount, asNumber, asText, asWhole, isDict, isTruthy, MOST_ENTRIES } from './value.ts';
 
 /** Conditions, as Go's templates have them. */
 export const LOGIC = {
@@ -172,7 +172,7 @@ function entry(value: unknown, step: unknown): unknown {
     return value[place];
   }
   if (!isDict(value)) throw new Error(`expected a list or an object, got ${inShort(value)}`);
-  const key = String(step);
+  const key = asText(step, 'a key of the object');
   // Records of Consul complain themselves about a field that they cannot have.
   return Object.hasOwn(value, key) || !Object.hasOwn(Object.prototype, key) ? value[key] : undefined;
 }

@@ -81,7 +81,7 @@ function convert({ text, verb, flags, precision }: Directive, value: unknown): s
     case 'X':
       return hexadecimal().toUpperCase();
     case 'c':
-      return String.fromCodePoint(Number(asWhole(value)));
+      return character(Number(asWhole(value)));
     case 'U':
       return `U+${asWhole(value).toString(16).toUpperCase().padStart(4, '0')}`;
     case 'f':
@@ -111,6 +111,12 @@ function general(value: number, precision: number | undefined, most: number): st
   const limit = precision === undefined ? most : wanted > count && count > Number(power) ? count : wanted;
   const isShort = Number(power) >= -4 && Number(power) < limit;
   return isShort ? String(rounded) : exponent(`${mantissa}e${power}`);
+}
+
+/** What is no character's number is U+FFFD, as in Go. */
+function character(number: number): string {
+  const isOne = number >= 0 && number <= 0x10_ffff && !(number >= 0xd800 && number <= 0xdfff);
+  return isOne ? String.fromCodePoint(number) : '\ufffd';
 }
 
 /** At least so many digits. */

@@ -5,7 +5,7 @@ import { link } from './lines.ts';
 import { packages } from './packages.ts';
 import { servicedir } from './servicedir.ts';
 import { sources } from './sources.ts';
-import { settings, templates } from './templates.ts';
+import { helpers, settings, templates } from './templates.ts';
 
 /** A target whose cases are nobody else's business. */
 type Any = Target<never>;
@@ -16,6 +16,7 @@ export const TARGETS: Readonly<Record<string, Any>> = {
   servicedir: servicedir as unknown as Any,
   settings: settings as unknown as Any,
   templates: templates as unknown as Any,
+  helpers: helpers as unknown as Any,
   kv: kv as unknown as Any,
   answers: answers as unknown as Any,
   wire: wire as unknown as Any,

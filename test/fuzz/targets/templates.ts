@@ -2,9 +2,12 @@
 import fc from 'fast-check';
 import { encode } from '../../../src/core/link.ts';
 import { BLOCKS } from '../../../src/templater/blocks.ts';
+import type { Pass } from '../../../src/templater/helpers/helper.ts';
 import { HELPERS } from '../../../src/templater/helpers/index.ts';
+import { runLimited } from '../../../src/templater/limit.ts';
 import { compileTemplate, LANGUAGE } from '../../../src/templater/render.ts';
 import { parseSettings } from '../../../src/templater/settings.ts';
+import type { Query } from '../../../src/templater/source/query.ts';
 import { SAMPLE_WORLD } from '../../templater/world.ts';
 import { mutated } from '../bytes.ts';
 import { told } from '../oracle.ts';
@@ -52,28 +55,50 @@ export const settings: Target<string> = {
 const EXAMPLES = [...Object.values(HELPERS), ...Object.values(BLOCKS)].flatMap(({ examples }) =>
   examples.map(([template]) => template),
 );
+const DEEP = '['.repeat(20_000) + ']'.repeat(20_000);
 const literal = fc.oneof(
   fc.constantFrom(
-    'app',
-    'app/rate',
-    'web',
-    'app/json',
-    'app/none',
-    ',',
-    'a,b,c',
-    '{"a":[1,{"b":null}]}',
-    '- 1\n- a: 2',
-  ),
-  fc.constantFrom(
-    '%s',
-    '%5.2f',
-    '%q%d',
-    '%[1]d',
-    '(a+)+$',
-    '[[:alpha:]]',
-    '2006-01-02',
-    '1h30m',
-    '10.0.0.0/8',
+    ...[
+      'app',
+      'app/rate',
+      'web',
+      'app/json',
+      'app/none',
+      ',',
+      'a,b,c',
+      '{"a":[1,{"b":null}]}',
+      '- 1\n- a: 2',
+    ],
+    ...[
+      '%s',
+      '%5.2f',
+      '%q%d',
+      '%[1]d',
+      '%c',
+      '%U',
+      '%x',
+      '%t',
+      '%099d',
+      '%.99g',
+      '%v %v',
+      '%-9o|%b',
+      '%e',
+      '%*d',
+    ],
+    ...[
+      '(a+)+$',
+      '[[:alpha:]]',
+      '[',
+      '(?P<n>.)',
+      '\\pL',
+      '${n}',
+      '$1',
+      '2006-01-02',
+      'Mon Jan _2',
+      '1h30m',
+      '-1.5h',
+    ],
+    ...['10.0.0.0/8', '::1/128', '1.2.3.4', 'int', 'asc', 'sha256', 'a: &a [*a]', '"\\ud800"', DEEP],
   ),
   fc.constantFrom(...WEIRD),
 );
@@ -162,3 +187,77 @@ export const templates: Target<string> = {
     };
   },
 };
+
+interface Call {
+  name: string;
+  values: readonly unknown[];
+  options: Readonly<Record<string, unknown>>;
+}
+
+/** As they come out of other helpers. */
+const value = fc.oneof(
+  { maxDepth: 2 },
+  literal,
+  fc.constantFrom<unknown>(
+    ...[0, 1, -1, 2, 1.5, 1e21, -0, 255, 0x110000, 2 ** 53, -(10n ** 30n), 10n ** 30n],
+  ),
+  fc.constantFrom<unknown>(
+    ...[true, false, null, undefined, [], {}, ['a', 'b'], [1, [2]], { a: 1 }, [{ Key: 'a' }]],
+  ),
+  fc.array(fc.constantFrom<unknown>('a', 'B', 1, -1, null, 'a/b'), { maxLength: 4 }),
+  fc.dictionary(fc.constantFrom(...WEIRD, 'a', '1'), fc.constantFrom<unknown>('x', 1, [], {}), {
+    maxKeys: 3,
+  }),
+);
+const calls: fc.Arbitrary<Call> = fc.constantFrom(...Object.keys(HELPERS)).chain((name) => {
+  const { values = [0, 0], options = ['a'] } = HELPERS[name] ?? {};
+  const [least, most] = values;
+  return fc.record({
+    name: fc.constant(name),
+    values: fc.array(value, { minLength: least, maxLength: Math.min(most, least + 3) }),
+    options: fc.oneof(
+      { weight: 3, arbitrary: fc.constant({}) },
+      { weight: 1, arbitrary: fc.dictionary(fc.constantFrom('a', ...options), value, { maxKeys: 2 }) },
+    ),
+  });
+});
+const ENV = { HOME: '/root', EMPTY: '' };
+
+/** The helpers by themselves: what no template can be written to give them, other helpers can. */
+export const helpers: Target<Call> = {
+  about: 'helpers, on values of every type',
+  cases: calls,
+  async open() {
+    for (const { load } of Object.values(HELPERS)) await load?.();
+    return {
+      async act({ name, values, options }) {
+        const missing: string[] = [];
+        const pass = {
+          ask: (query: Query) => SAMPLE_WORLD.get(query),
+          lack: (words: string) => missing.push(told(words)),
+          keep: () => {},
+          env: ENV,
+          scratch: new Map(),
+          directory: '/app',
+          now: () => new Date(0),
+        };
+        let result: unknown;
+        try {
+          result = runLimited(1000, () => HELPERS[name]?.run(pass as Pass, values, options));
+        } catch (error) {
+          // What recurses has an end there, which the render puts into words.
+          if (error instanceof RangeError && /call stack/.test(error.message)) return 'too deep';
+          throw error;
+        }
+        if (typeof result === 'function') throw new TypeError('it gives a function');
+        return `${show(result)} ${missing.join()}`;
+      },
+      close: async () => {},
+    };
+  },
+};
+
+function show(result: unknown): string {
+  const text = JSON.stringify(result, (_, each: unknown) => (typeof each === 'bigint' ? `${each}n` : each));
+  return `${text?.length} ${text?.slice(0, 1000)}`;
+}
