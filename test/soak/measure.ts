@@ -39,11 +39,7 @@ export function measure({ pid, probes }: Subject): Figures {
 
 /** Of each figure the median: V8 collects when it likes to. */
 export function medianOf(samples: readonly Figures[]): Figures {
-  const of = (name: keyof Figures): number =>
-    quantile(
-      samples.map((sample) => sample[name]),
-      0.5,
-    );
+  const of = (name: keyof Figures): number => median(samples.map((sample) => sample[name]));
   return {
     rss: of('rss'),
     pss: of('pss'),
@@ -52,6 +48,10 @@ export function medianOf(samples: readonly Figures[]): Figures {
     threads: of('threads'),
     handles: of('handles'),
   };
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
 }
 
 export function quantile(values: readonly number[], share: number): number {

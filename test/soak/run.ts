@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startConsul } from '../consul.ts';
 import { CYCLING, cycles, makePipes } from './cycles.ts';
 import type { Load } from './load.ts';
-import { type Figures, measure, medianOf, type Subject, slopeOf } from './measure.ts';
+import { type Figures, measure, median, medianOf, type Subject, slopeOf } from './measure.ts';
 import { consulSource, fileSource, RENDERED, renders } from './renders.ts';
 import { ASKED, requests } from './requests.ts';
 import { startWorld } from './world.ts';
@@ -14,14 +14,20 @@ export interface SoakOptions {
   requests: number;
   /** Half of them from Consul, half from a file. */
   renders: number;
-  /** How long everything is left alone ahead of a measure, in ms. */
+  /** How long everything is left alone at the end of a round, in ms. */
   settleMs: number;
-  /** How many samples a measure is the median of; two a second. */
-  samples: number;
+  /**
+   * All is done in so many equal rounds, and what a process takes is the median of many samples over several of them: V8
+   * collects when it likes to, so one moment says nothing.
+   */
+  rounds: number;
+  /** Rounds ahead of all that, in which the code gets hot, and heaps find their size. */
+  warmUp: number;
 }
 
 export interface SoakReport {
-  subjects: { name: string; before: Figures; after: Figures }[];
+  /** `slope`: how its RSS went, in bytes a round, by the line that fits all rounds best. */
+  subjects: { name: string; before: Figures; after: Figures; slope: number }[];
   loads: {
     name: string;
     operations: number;
@@ -29,19 +35,16 @@ export interface SoakReport {
     /** Latencies in ms of the first and of the last thousand operations; a render's is that of all files that change with it. */
     first: number[];
     last: number[];
-    /** How RSS went meanwhile, in bytes by operation, of each subject. */
-    slopes: Map<string, number>;
   }[];
 }
 
+/** The first and the last so many rounds are held against each other; of few rounds less than half. */
+const COMPARED_ROUNDS = 3;
+/** Of few operations a fifth. */
+const COMPARED_OPERATIONS = 1000;
 const SAMPLE_MS = 500;
-/**
- * What is done once before anything is measured, as a part of all: V8 compiles what is hot, its heap and malloc's find their
- * size. Of a templater's rescans that takes some hundreds.
- */
-const WARM_UP = 0.5;
-/** So many operations at the beginning are held against as many at the end; of few operations a fifth. */
-const COMPARED = 1000;
+/** At rest. */
+const SAMPLES = 3;
 /** No waiting: a latency is then ours alone. New config proves good soon, and has no part in what is measured. */
 const SETTINGS = { SUPERVISE_WAIT: '0', SUPERVISE_SETTLE: '100ms' };
 
@@ -57,103 +60,135 @@ export async function soak(options: SoakOptions, say: (line: string) => void): P
     const sources = { Consul: consulSource(consul), 'a file': fileSource(path) };
     for (const change of Object.values(sources)) await change(0);
 
-    const busy = await startWorld(
-      'busy tree',
-      { ...CYCLING, ...ASKED, ...RENDERED },
-      { ...SETTINGS, CONSUL_HTTP_ADDR: consul.address },
-      makePipes,
-    );
+    const services = { ...CYCLING, ...ASKED, ...RENDERED };
+    const env = { ...SETTINGS, CONSUL_HTTP_ADDR: consul.address };
+    const busy = await startWorld('busy tree', services, env, makePipes);
     ends.push(() => busy.stop());
-    const second = await startWorld(
-      'second tree',
-      RENDERED,
-      { ...SETTINGS, SUPERVISE_SOURCE: `file:${path}` },
-      () => {},
-    );
+    const fileEnv = { ...SETTINGS, SUPERVISE_SOURCE: `file:${path}` };
+    const second = await startWorld('second tree', RENDERED, fileEnv, () => {});
     ends.push(() => second.stop());
     const crashing = cycles(busy.directory);
     const asking = requests(busy.socket);
     ends.push(crashing.close, asking.close);
-    const half = Math.ceil(options.renders / 2);
-    const loads: [Load, number][] = [
-      [crashing, options.cycles],
-      [asking, options.requests],
-      [renders('a value in Consul', busy.directory, sources.Consul), half],
-      [renders('a value in a file', second.directory, sources['a file']), half],
+    const half = options.renders / 2 / options.rounds;
+    const works = [
+      new Work(crashing, options.cycles / options.rounds),
+      new Work(asking, options.requests / options.rounds),
+      new Work(renders('a value in Consul', busy.directory, sources.Consul), half),
+      new Work(renders('a value in a file', second.directory, sources['a file']), half),
     ];
     const subjects = [...busy.subjects, ...second.subjects];
 
-    const warmUp = loads.map(([load, count]) => [load, Math.ceil(count * WARM_UP)] as const);
-    say(
-      `warming up with ${WARM_UP * 100} % of all: ${warmUp.map(([{ name }, count]) => `${count} × ${name}`).join(', ')}`,
-    );
-    for (const [load, count] of warmUp) await load.run(count, () => {});
-    say(`settling for ${options.settleMs / 1000} s, then measuring`);
-    const before = await measureAll(subjects, options);
-    const results: SoakReport['loads'] = [];
-    for (const [load, count] of loads) {
-      say(`${count} × ${load.name}`);
-      results.push(await observe(load, count, subjects));
+    say(`a round: ${works.map(({ share, load }) => `${share} × ${load.name}`).join(', ')}`);
+    say(`${options.warmUp} rounds to warm up, ${options.rounds} that are measured`);
+    for (let i = 0; i < options.warmUp; i++) await round(works, subjects, options);
+    for (const work of works) work.begin();
+    const rounds: Round[] = [];
+    for (let i = 1; i <= options.rounds; i++) {
+      say(`round ${i} of ${options.rounds}`);
+      rounds.push(await round(works, subjects, options));
     }
-    say(`settling for ${options.settleMs / 1000} s, then measuring`);
-    const after = await measureAll(subjects, options);
     return {
-      subjects: subjects.map(({ name }, i) => ({
-        name,
-        before: before[i] as Figures,
-        after: after[i] as Figures,
-      })),
-      loads: results,
+      subjects: subjects.map(({ name }, i) =>
+        compare(
+          name,
+          rounds.map((each) => each[i] ?? NOTHING),
+        ),
+      ),
+      loads: works.map((work) => work.report()),
     };
   } finally {
     for (const end of ends.reverse()) await end();
   }
 }
 
-async function measureAll(
-  subjects: readonly Subject[],
-  { settleMs, samples }: SoakOptions,
-): Promise<Figures[]> {
-  await pause(settleMs);
-  const all: Figures[][] = subjects.map(() => []);
-  for (let i = 0; i < samples; i++) {
-    await pause(SAMPLE_MS);
-    for (const [j, subject] of subjects.entries()) all[j]?.push(measure(subject));
-  }
-  return all.map(medianOf);
-}
+/** Of each subject: its RSS all the time, and all of its figures at rest. */
+type Round = { rss: number[]; atRest: Figures[] }[];
+const NOTHING: Round[number] = { rss: [], atRest: [] };
 
-async function observe(
-  load: Load,
-  count: number,
+async function round(
+  works: readonly Work[],
   subjects: readonly Subject[],
-): Promise<SoakReport['loads'][number]> {
-  const latencies: { ms: number; done: number }[] = [];
-  let done = 0;
-  const points = new Map(subjects.map(({ name }) => [name, [] as [number, number][]]));
-  const timer = setInterval(() => {
-    for (const subject of subjects) points.get(subject.name)?.push([done, measure(subject).rss]);
-  }, SAMPLE_MS);
-  const started = performance.now();
-  try {
-    await load.run(count, (ms, operations) => {
-      done += operations;
-      latencies.push({ ms, done });
+  options: SoakOptions,
+): Promise<Round> {
+  const found: Round = subjects.map(() => ({ rss: [], atRest: [] }));
+  const sample = (): Figures[] =>
+    subjects.map((subject, i) => {
+      const figures = measure(subject);
+      found[i]?.rss.push(figures.rss);
+      return figures;
     });
+  const timer = setInterval(sample, SAMPLE_MS);
+  try {
+    for (const work of works) await work.run();
+    await pause(options.settleMs);
   } finally {
     clearInterval(timer);
   }
-  const compared = Math.min(COMPARED, count / 5);
-  const of = (fits: (done: number) => boolean): number[] =>
-    latencies.filter((each) => fits(each.done)).map(({ ms }) => ms);
-  return {
-    name: load.name,
-    operations: done,
-    seconds: (performance.now() - started) / 1000,
-    first: of((at) => at <= compared),
-    last: of((at) => at > done - compared),
-    slopes: new Map([...points].map(([name, each]) => [name, slopeOf(each)])),
+  for (let i = 0; i < SAMPLES; i++) {
+    await pause(SAMPLE_MS);
+    for (const [j, figures] of sample().entries()) found[j]?.atRest.push(figures);
+  }
+  return found;
+}
+
+function compare(name: string, rounds: readonly Round[number][]): SoakReport['subjects'][number] {
+  const over = (some: readonly Round[number][]): Figures => {
+    const rest = medianOf(some.flatMap(({ atRest }) => atRest));
+    return { ...rest, rss: median(some.flatMap(({ rss }) => rss)) };
   };
+  const compared = Math.min(COMPARED_ROUNDS, Math.floor(rounds.length / 2));
+  return {
+    name,
+    before: over(rounds.slice(0, compared)),
+    after: over(rounds.slice(-compared)),
+    slope: slopeOf(rounds.map(({ rss }, i) => [i, median(rss)])),
+  };
+}
+
+/** One load, round by round. */
+class Work {
+  readonly load: Load;
+  /** Operations of a round. */
+  readonly share: number;
+  #latencies: { ms: number; done: number }[] = [];
+  #done = 0;
+  #seconds = 0;
+
+  constructor(load: Load, share: number) {
+    this.load = load;
+    this.share = Math.ceil(share);
+  }
+
+  /** Forgets what was done to warm up. */
+  begin(): void {
+    this.#latencies = [];
+    this.#done = 0;
+    this.#seconds = 0;
+  }
+
+  async run(): Promise<void> {
+    const started = performance.now();
+    await this.load.run(this.share, (ms, operations) => {
+      this.#done += operations;
+      this.#latencies.push({ ms, done: this.#done });
+    });
+    this.#seconds += (performance.now() - started) / 1000;
+  }
+
+  report(): SoakReport['loads'][number] {
+    const operations = this.#done;
+    const compared = Math.min(COMPARED_OPERATIONS, operations / 5);
+    const of = (fits: (done: number) => boolean): number[] =>
+      this.#latencies.filter(({ done }) => fits(done)).map(({ ms }) => ms);
+    return {
+      name: this.load.name,
+      operations,
+      seconds: this.#seconds,
+      first: of((done) => done <= compared),
+      last: of((done) => done > operations - compared),
+    };
+  }
 }
 
 function pause(ms: number): Promise<void> {

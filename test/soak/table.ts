@@ -13,6 +13,7 @@ export const LIMITS: Limits = { rss: 1.1, latency: 1.2 };
 export function table(report: SoakReport, limits: Limits = LIMITS): { text: string; broken: string[] } {
   const rows: string[][] = [['', 'BEFORE', 'AFTER', 'RATIO', 'LIMIT', '']];
   const broken: string[] = [];
+  const lines: string[] = [];
   const row = (
     what: string,
     [before, after]: readonly [number, number],
@@ -29,25 +30,24 @@ export function table(report: SoakReport, limits: Limits = LIMITS): { text: stri
       limit === undefined ? '' : isWell ? 'pass' : 'FAIL',
     ]);
   };
-  for (const { name, before, after } of report.subjects) {
+  for (const { name, before, after, slope } of report.subjects) {
     row(`${name}, RSS, MB`, [before.rss / 1e6, after.rss / 1e6], { limit: limits.rss });
-    row(`${name}, PSS, MB`, [before.pss / 1e6, after.pss / 1e6]);
-    row(`${name}, JavaScript heap, MB`, [before.heap / 1e6, after.heap / 1e6]);
+    row(`${name}, PSS at rest, MB`, [before.pss / 1e6, after.pss / 1e6]);
+    row(`${name}, JavaScript heap at rest, MB`, [before.heap / 1e6, after.heap / 1e6]);
     const counted = { limit: 'equal', digits: 0 } as const;
     row(`${name}, descriptors`, [before.descriptors, after.descriptors], counted);
     row(`${name}, threads`, [before.threads, after.threads], counted);
     row(`${name}, handles of its loop`, [before.handles, after.handles], counted);
+    lines.push(`${name}: RSS changes by ${(slope / 1024).toFixed(0)} KiB a round`);
   }
-  const lines: string[] = [];
-  for (const { name, operations, seconds, first, last, slopes } of report.loads) {
-    row(`${name}, median of the first and last, ms`, [quantile(first, 0.5), quantile(last, 0.5)], {
+  for (const { name, operations, seconds, first, last } of report.loads) {
+    row(`${name}, median, ms`, [quantile(first, 0.5), quantile(last, 0.5)], {
       limit: limits.latency,
       digits: 2,
     });
     row(`${name}, 95th percentile, ms`, [quantile(first, 0.95), quantile(last, 0.95)], { digits: 2 });
-    const grew = [...slopes].map(([who, slope]) => `${who} ${((slope * 1000) / 1024).toFixed(0)}`);
     lines.push(
-      `${operations} × ${name} in ${seconds.toFixed(0)} s, ${first.length} latencies against ${last.length}; RSS by 1000, KiB: ${grew.join(', ')}`,
+      `${operations} × ${name} in ${seconds.toFixed(0)} s; latencies: the first ${first.length} and the last ${last.length}`,
     );
   }
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0))) ?? [];
