@@ -2,7 +2,7 @@
 
 /** What an engine or a library says, to whoever wrote the code and to nobody else. */
 const FOREIGN =
-  /cannot (read|set) propert|cannot (convert|access|destructure|mix|create property)|is not (a function|iterable|defined|a constructor|extensible|valid JSON)|call stack|invalid (array length|code point|string length|count value|time value|date)|out of range|undefined|\[object |\bNaN\b|unexpected (token|end of|non-whitespace)|in JSON at position|argument must be|the "\w+" (argument|property)|assert/i;
+  /cannot (read|set) propert|cannot (convert|access|destructure|mix|create property)|is not (a function|iterable|defined|a constructor|extensible|valid JSON)|call stack|invalid (array length|code point|string length|count value|time value|date)|out of range|undefined|\[object |\bNaN\b|unexpected (token '|end of|non-whitespace)|in JSON at position|argument must be|the "\w+" (argument|property)|assert/i;
 
 /** Stands in the data of cases where it must never be told. */
 export const SECRET = 'hunter2';

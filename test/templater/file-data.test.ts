@@ -79,8 +79,7 @@ test('numbers keep their digits', async () => {
 test('a broken file is told with its line, and without what is in it', async () => {
   await assert.rejects(parseFileText('kv.json', '{\n  "kv": {,}\n}'), /line 2/);
   await assert.rejects(parseFileText('kv.yml', 'kv:\n  a: "secret\n'), (error: Error) => {
-    assert.match(error.message, /at line \d/);
-    assert.doesNotMatch(error.message, /secret/);
+    assert.equal(error.message, 'line 3 of it is no YAML: missing char');
     return true;
   });
   const cases: [name: string, text: string, message: string][] = [
@@ -89,6 +88,8 @@ test('a broken file is told with its line, and without what is in it', async () 
     ['kv.json', `${'['.repeat(600)}${']'.repeat(600)}`, 'it is nested too deep'],
     ['kv.json', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 'it is nested too deep'],
     ['kv.yaml', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 'it is nested too deep'],
+    ['kv.yaml', 'a: 1\nb: |secret', 'line 2 of it is no YAML: unexpected token'],
+    ['kv.yaml', 'a:\n\tb: secret', 'line 2 of it is no YAML: tab as indent'],
     ['kv.yaml', 'a: *secret', 'its aliases (*name) name nothing, or unfold to too much'],
     ['kv.yaml', '? [secret]\n: x', 'expected text for a key, got a list or a map'],
     ['kv.yaml', '%YAML 1.1\n---\nkv: !!set {secret}', 'expected text, lists and maps, got a set'],

@@ -41,8 +41,11 @@ async function parseYaml(text: string): Promise<unknown> {
   const document = parseDocument(text, { prettyErrors: true, logLevel: 'error' });
   const [error] = document.errors;
   if (error?.message.startsWith('Maximum call stack')) throw new Error('it is nested too deep');
-  // The library adds an excerpt of the file below its first line.
-  if (error) throw new Error(error.message.split('\n', 1)[0]?.replace(/:$/, '') ?? 'invalid YAML');
+  if (error) {
+    // The library's own message may quote the file; its code (`TAB_AS_INDENT`) does not.
+    const cause = error.code.toLowerCase().replaceAll('_', ' ');
+    throw new Error(`line ${error.linePos?.[0].line ?? '?'} of it is no YAML: ${cause}`);
+  }
   visit(document, {
     Scalar(_, node) {
       const isPlain = ['string', 'boolean'].includes(typeof node.value) || node.value === null;
