@@ -1,6 +1,5 @@
 /** The control protocol: whatever bytes, in whatever pieces, from clients that leave when they like. */
 import { readdirSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { agree, more, type Request, VERBS } from '../../../src/control/protocol.ts';
@@ -8,19 +7,12 @@ import { openControl } from '../../../src/control/server.ts';
 import { UserError } from '../../../src/errors.ts';
 import { RunningTree, SLEEPER, until, writeFiles } from '../../tree.ts';
 import { mutated } from '../bytes.ts';
+import { type Conversation, converse, mistakesOf, sayingAll } from '../client.ts';
 import { told } from '../oracle.ts';
 import { scratch } from '../scratch.ts';
 import { SILENT } from '../silent.ts';
 import type { Target } from '../target.ts';
 import { WEIRD } from '../words.ts';
-
-interface Conversation {
-  bytes: Buffer;
-  /** Where it is cut, as parts of the whole. */
-  cuts: readonly number[];
-  /** Says no more, or is gone without waiting for an answer. */
-  leaves: 'after the answer' | 'at once';
-}
 
 const NAMES = ['app', 'job', 'nobody', 'app/log', ...WEIRD];
 const value = fc.oneof(
@@ -109,7 +101,7 @@ export const tree: Target<Conversation> = {
     const running = new RunningTree(directory, scandir, [scandir, '--capture'], { env });
     await running.event('started', 'app');
     const descriptors = (): number => readdirSync(`/proc/${running.pid}/fd`).length;
-    await converse(running.socket, STATUS);
+    await converse(running.socket, sayingAll('status'));
     const before = descriptors();
     let turn = 0;
     return {
@@ -118,13 +110,9 @@ export const tree: Target<Conversation> = {
         classOf(text);
         // What it says depends on what those before it have done.
         if (++turn % 20 !== 0) return 'answered';
-        const status = JSON.parse(await converse(running.socket, STATUS)) as { ok?: boolean };
+        const status = JSON.parse(await converse(running.socket, sayingAll('status'))) as { ok?: boolean };
         if (status.ok !== true) throw new TypeError('it does not answer any more');
-        const [mistake] = [
-          ...running.eventsOf('survived a mistake'),
-          ...running.eventsOf('mishandled a request'),
-        ];
-        if (mistake) throw new TypeError(String(mistake['error']));
+        mistakesOf(running);
         return 'answered';
       },
       async check() {
@@ -140,37 +128,6 @@ export const tree: Target<Conversation> = {
     };
   },
 };
-
-const STATUS: Conversation = {
-  bytes: Buffer.from('{"v":1,"do":"status"}\n'),
-  cuts: [],
-  leaves: 'after the answer',
-};
-
-/** @returns all that was answered until the connection was closed */
-function converse(path: string, { bytes, cuts, leaves }: Conversation): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const pieces: string[] = [];
-    const ends = [...cuts].sort((a, b) => a - b).map((cut) => Math.floor(cut * bytes.length));
-    const chunks = [0, ...ends].map((from, i) => bytes.subarray(from, ends[i]));
-    const socket = connect(path);
-    const next = (): void => {
-      const chunk = chunks.shift();
-      // Cut off, for it was answered before it had said all.
-      if (socket.destroyed || socket.writableEnded) return;
-      if (chunk) socket.write(chunk, () => setImmediate(next));
-      else if (leaves === 'at once') socket.destroy();
-      else socket.end();
-    };
-    socket.on('connect', next);
-    socket.setEncoding('utf8').on('data', (piece: string) => pieces.push(piece));
-    socket.on('close', () => resolve(leaves === 'at once' ? '' : pieces.join('')));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      // Whoever still talks when it was answered is cut off.
-      if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') reject(error);
-    });
-  });
-}
 
 /** What an answer was, in short; each of its lines is one of the protocol. */
 function classOf(text: string): string {

@@ -3,7 +3,7 @@ import { protocol, tree } from './control.ts';
 import { answers, kv, wire } from './kv.ts';
 import { link } from './lines.ts';
 import { packages } from './packages.ts';
-import { servicedir } from './servicedir.ts';
+import { rescans, servicedir } from './servicedir.ts';
 import { sources } from './sources.ts';
 import { helpers, settings, templates } from './templates.ts';
 
@@ -14,6 +14,7 @@ export const TARGETS: Readonly<Record<string, Any>> = {
   protocol: protocol as unknown as Any,
   tree: tree as unknown as Any,
   servicedir: servicedir as unknown as Any,
+  rescans: rescans as unknown as Any,
   settings: settings as unknown as Any,
   templates: templates as unknown as Any,
   helpers: helpers as unknown as Any,

@@ -5,6 +5,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -12,11 +13,14 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
+import type { Rescanned, Status } from '../../../src/control/protocol.ts';
 import { SERVICE_FILES, type ServiceConfig } from '../../../src/core/servicedir.ts';
 import { parseServices } from '../../../src/core/services.ts';
 import { lint } from '../../../src/lint/lint.ts';
 import { readScandir } from '../../../src/os/scandir.ts';
+import { RunningTree, SLEEPER, writeFiles } from '../../tree.ts';
 import { mutated } from '../bytes.ts';
+import { converse, mistakesOf, sayingAll } from '../client.ts';
 import { told } from '../oracle.ts';
 import { scratch } from '../scratch.ts';
 import type { Target } from '../target.ts';
@@ -47,7 +51,7 @@ const VALUES = [
     '#! ',
     '\x7fELF',
   ],
-  ...['{{!--\ndest: /tmp/x\n--}}\n{{key "a"}}\n', '{{', 'value \0 more'],
+  ...['{{!--\ndest: x\n--}}\n{{key "a"}}\n', '{{', 'value \0 more'],
 ].map((text) => Buffer.from(text));
 
 const settings = Object.keys(SERVICE_FILES).filter((name) => /^[a-z-]+$/.test(name));
@@ -187,3 +191,52 @@ function checkConfig(config: ServiceConfig): void {
 
 /** A timer of Node's that is set to more is due at once. */
 const MOST_MS = 0x7fff_ffff;
+
+/** Ends the tree, as it is meant to; or writes where a template says, which may be anywhere. */
+const isLeftOut = ({ service, file }: Entry): boolean =>
+  file.endsWith('essential') ||
+  file.startsWith('templates/') ||
+  service === '.supervise' ||
+  service === '.s6-svscan' ||
+  service === 'steady';
+
+/** The same under a tree that runs: what can be started is, and the tree must be well whatever comes of it. */
+export const rescans: Target<Entry[]> = {
+  about: 'a running tree, whose services directory becomes another and another',
+  cases: entries.map((list) => list.filter((entry) => !isLeftOut(entry))),
+  async open() {
+    const { directory, remove } = scratch();
+    const fifo = join(directory, 'fifo');
+    if (spawnSync('mkfifo', [fifo]).status !== 0) throw new Error('cannot make a FIFO');
+    const scandir = writeFiles(join(directory, 'services'), { 'steady/run': SLEEPER });
+    const env = { OUT: directory, SUPERVISE_LOG_FORMAT: 'json', SUPERVISE_STOP_TIMEOUT: '2s' };
+    const tree = new RunningTree(directory, scandir, [scandir, '--capture'], { env });
+    await tree.event('started', 'steady');
+    return {
+      async act(list) {
+        for (const name of readdirSync(scandir))
+          if (name !== 'steady') rmSync(join(scandir, name), { recursive: true, force: true });
+        for (const entry of list) make(scandir, entry, fifo);
+        const text = await converse(tree.socket, sayingAll('rescan'));
+        const reply = JSON.parse(text) as { ok: boolean; error?: string; data?: Rescanned };
+        if (!reply.ok) told(reply.error ?? 'undefined');
+        for (const { message } of reply.data?.problems ?? []) told(message);
+        mistakesOf(tree);
+        // Which of them still stop differs from one time to the next.
+        return 'answered';
+      },
+      async check() {
+        const text = await converse(tree.socket, sayingAll('status'));
+        const { services } = (JSON.parse(text) as { data: Status }).data;
+        const steady = services.find(({ name }) => name === 'steady');
+        if (steady?.is !== 'ready' || steady.lastDeath) throw new TypeError('the steady service was touched');
+      },
+      async close() {
+        tree.signal('SIGTERM');
+        const { code } = await tree.ended;
+        remove();
+        if (code !== 0 && code !== 137) throw new Error(`the tree ended with ${code}`);
+      },
+    };
+  },
+};
