@@ -155,6 +155,8 @@ describe('text', () => {
     assert.match(complaint('printf "%y" 1'), /^printf: no verb of printf is written %y/);
     assert.match(complaint('printf "%d" "x"'), /^printf: expected a number, got other text/);
     assert.match(complaint('printf "%999999999d" 1'), /^printf: expected a smaller width/);
+    for (const number of ['-1', '55296', '1114112', '99999999999999999999'])
+      assert.equal(value(`printf "%c" "${number}"`), '\ufffd', number);
   });
 
   test('a regular expression of Go’s means here what it means there', () => {
@@ -304,6 +306,15 @@ describe('lists and objects', () => {
 
   test('a place that is not there is an error, a key that is not there is nothing', () => {
     assert.equal(complaint('index (split "a,b" ",") 2'), 'index: expected a place below 2, got 2');
+    assert.equal(
+      complaint('index (parseJSON "{}") (parseJSON "{}")'),
+      'index: expected a key of the object, got an object',
+    );
+    for (const call of ['key "app/none"', 'env "NONE"', 'file "none"'])
+      assert.match(
+        complaint(`${call} default=(parseJSON "{}")`),
+        /^\w+: expected default= to be text, got an object$/,
+      );
     assert.equal(value('index (parseJSON \'{"a":1}\') "b"'), '');
     assert.match(
       error('{{index (index (service "web") 0) "Adress"}}'),
