@@ -40,6 +40,13 @@ export function converse(path: string, { bytes, cuts, leaves }: Conversation): P
   });
 }
 
+/** Has the tree stop when this process is ended ahead of time. */
+export function withUs(tree: RunningTree): void {
+  const end = (): boolean => tree.child.kill('SIGTERM');
+  process.once('exit', end);
+  void tree.ended.then(() => process.off('exit', end));
+}
+
 /** @throws TypeError where the tree has noticed a mistake of its own */
 export function mistakesOf(tree: RunningTree): void {
   for (const msg of ['survived a mistake', 'mishandled a request'])

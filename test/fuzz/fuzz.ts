@@ -26,6 +26,7 @@ if (stray !== undefined) {
   process.exit(100);
 }
 const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const watchdog = startWatchdog();
 for (const [name, target] of Object.entries(TARGETS)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;

@@ -19,6 +19,7 @@ const { values } = parseArgs({
     renders: { type: 'string', default: '10000' },
   },
 });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const report = await soak(
   {
     cycles: Number(values.cycles),

@@ -65,6 +65,10 @@ export async function startWorld(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout?.resume();
+  // A tree outlives nobody: `unshare` takes it along.
+  const end = (): boolean => child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
   const log = readLog(child);
   const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const stop = async (): Promise<number | null> => {

@@ -7,7 +7,7 @@ import { openControl } from '../../../src/control/server.ts';
 import { UserError } from '../../../src/errors.ts';
 import { RunningTree, SLEEPER, until, writeFiles } from '../../tree.ts';
 import { mutated } from '../bytes.ts';
-import { type Conversation, converse, mistakesOf, sayingAll } from '../client.ts';
+import { type Conversation, converse, mistakesOf, sayingAll, withUs } from '../client.ts';
 import { told } from '../oracle.ts';
 import { scratch } from '../scratch.ts';
 import { SILENT } from '../silent.ts';
@@ -99,6 +99,7 @@ export const tree: Target<Conversation> = {
     });
     const env = { OUT: directory, SUPERVISE_LOG_FORMAT: 'json' };
     const running = new RunningTree(directory, scandir, [scandir, '--capture'], { env });
+    withUs(running);
     await running.event('started', 'app');
     const descriptors = (): number => readdirSync(`/proc/${running.pid}/fd`).length;
     await converse(running.socket, sayingAll('status'));

@@ -20,7 +20,7 @@ import { lint } from '../../../src/lint/lint.ts';
 import { readScandir } from '../../../src/os/scandir.ts';
 import { RunningTree, SLEEPER, writeFiles } from '../../tree.ts';
 import { mutated } from '../bytes.ts';
-import { converse, mistakesOf, sayingAll } from '../client.ts';
+import { converse, mistakesOf, sayingAll, withUs } from '../client.ts';
 import { told } from '../oracle.ts';
 import { scratch } from '../scratch.ts';
 import type { Target } from '../target.ts';
@@ -211,6 +211,7 @@ export const rescans: Target<Entry[]> = {
     const scandir = writeFiles(join(directory, 'services'), { 'steady/run': SLEEPER });
     const env = { OUT: directory, SUPERVISE_LOG_FORMAT: 'json', SUPERVISE_STOP_TIMEOUT: '2s' };
     const tree = new RunningTree(directory, scandir, [scandir, '--capture'], { env });
+    withUs(tree);
     await tree.event('started', 'steady');
     return {
       async act(list) {
