@@ -311,6 +311,17 @@ describe('while nobody reads our output', () => {
     });
 });
 
+test('readers that are gone keep no stop: the first word that cannot be said is that of the stop itself', async (t) => {
+  for (const args of [['--log-prefix'], ['--capture'], []]) {
+    const tree = startTree(t, { 'web/run': SLEEPER }, { args });
+    await tree.event('started', 'web');
+    tree.child.stdout?.destroy();
+    tree.child.stderr?.destroy();
+    tree.signal('SIGTERM');
+    assert.deepEqual(await tree.ended, { code: 0, signal: null }, args.join());
+  }
+});
+
 test('the last words wait for a slow reader, as long as the stop may take', async (t) => {
   const script = '#!/bin/sh\nhead -c 500000 /dev/zero | tr "\\0" x\n';
   const files = { 'web/run': script, 'web/restart': 'never', 'web/essential': '' };

@@ -29,8 +29,19 @@ export function lineSink(outlet: LineOutlet): LogSink {
   let lost = 0;
   let timer: NodeJS.Timeout | undefined;
   let waiting = false;
+  /** The outlet may have something to say itself, in the middle of a write: that it is broken. It comes behind. */
+  let pushing = false;
 
   const push = (): void => {
+    pushing = true;
+    try {
+      pushAll();
+    } finally {
+      pushing = false;
+    }
+  };
+
+  const pushAll = (): void => {
     while (held[0]) {
       if (!outlet.takes()) return;
       let written = held[0].length;
@@ -76,7 +87,7 @@ export function lineSink(outlet: LineOutlet): LogSink {
       size -= held.splice(1, 1)[0]?.length ?? 0;
       lost++;
     }
-    if (!timer && !waiting) flush();
+    if (!timer && !waiting && !pushing) flush();
   };
 
   /** By looking: it is for the very end, and a short while. */
