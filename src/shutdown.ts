@@ -7,11 +7,12 @@ import { MAIN_COMMAND } from './core/servicedir.ts';
 import { finishShare, patience, reserve, stopTime } from './core/stop-budget.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
+import type { Member } from './member.ts';
 import { Alarm, now } from './os/clock.ts';
 import type { Reaper } from './os/reaper.ts';
 import { killGroup, send } from './os/spawn.ts';
 import { descendantsOf } from './os/strays.ts';
-import type { Member, Tree } from './tree.ts';
+import type { Tree } from './tree.ts';
 
 const { SIGTERM, SIGKILL, SIGCONT } = constants.signals;
 /** The most that processes which services left behind get between TERM and KILL. */

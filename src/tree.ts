@@ -3,7 +3,6 @@ import { type Action, kindOf } from './core/action.ts';
 import { formatDuration, type Ms } from './core/duration.ts';
 import type { StopReason } from './core/exit.ts';
 import { type Death, isAlive, isUp, type Service, type Verdict } from './core/lifecycle.ts';
-import { LINK_ENV } from './core/link.ts';
 import { checkOrder, dependentsOf } from './core/order.ts';
 import {
   bareConfig,
@@ -11,7 +10,6 @@ import {
   MAIN_COMMAND,
   ownerOf,
   type Problem,
-  type RawServiceDir,
   type ServiceConfig,
   takesEffect,
 } from './core/servicedir.ts';
@@ -23,64 +21,34 @@ import { Gate } from './gate.ts';
 import { type GatePolicy, GateTimeout } from './gate-timeout.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
-import { Loggers } from './loggers.ts';
-import { Alarm, now } from './os/clock.ts';
+import { type Member, Wiring, type WiringOptions } from './member.ts';
 import { isDirectory } from './os/files.ts';
-import type { Native } from './os/native.ts';
 import type { Package } from './os/package.ts';
-import { makePipe, openToOthers } from './os/pipe.ts';
 import { type RawScandirs, readScandirs } from './os/scandir.ts';
-import type { Outputs, ServiceOutput } from './output/outputs.ts';
 import { Rollouts } from './rollout.ts';
-import { type RunOptions, ServiceRunner, type ServiceStreams } from './service.ts';
+import type { ServiceRunner } from './service.ts';
+import { inWords, type Lack, Waiting } from './waiting.ts';
 
-/** Whoever waits this long is told of, once, with what it waits for. */
-const PATIENCE_MS = 5000;
 /** A service's name is a file's; more of a wrong one need not be said. */
 const MOST_NAME = 255;
 
-export interface TreeOptions {
+export interface TreeOptions extends WiringOptions {
   /** Absolute; of two services of one name the later one's counts. Empty for a main command without services. */
   scandirs: readonly string[];
   /** The package that was installed or found. */
   package: Package | undefined;
   command: readonly string[] | undefined;
-  /** Whether the main command gets the terminal. */
-  hasTerminal: boolean;
   /** Services that are not started at boot, and for whom nobody waits. */
   disabled: ReadonlySet<string>;
   /** Services that are started at boot in spite of their `down` file. */
   enabled: ReadonlySet<string>;
-  /** This program: Node, its options, and our file. */
-  program: readonly [string, ...string[]];
   /** The built-in templater's `run`. */
   templater: readonly string[];
   /** How long a service has to become and to stay ready on new config; 0: config is never taken back. */
   settle: Ms;
   /** What becomes of services whose templates are not rendered in time. */
   gatePolicy: GatePolicy | undefined;
-  log: Log;
   hooks: Hooks;
-  /** Where the services' output is captured. */
-  outputs: Outputs | undefined;
-  native: Native | undefined;
-  /** Whether the last SIGKILL that we did not send was the kernel's, for lack of memory. */
-  isOutOfMemory: () => boolean;
-}
-
-/** One service of the tree. */
-export interface Member {
-  runner: ServiceRunner;
-  /** Why it cannot be started, as its directory was last read. */
-  problem: Problem | undefined;
-  /** An order to start that still waits: for dependencies, for templates, or until its directory is mended. */
-  asked: 'up' | 'once' | undefined;
-  /** What its files were like when they were last read. */
-  stamps: RawServiceDir['stamps'];
-  /** Its output, where it is captured. */
-  output: ServiceOutput | undefined;
-  /** Its directory is gone: it is forgotten once it is down. */
-  removed: boolean;
 }
 
 /** What the tree tells `shutdown.ts`, which alone decides how it ends. */
@@ -103,17 +71,23 @@ export class Tree {
   readonly #options: TreeOptions;
   readonly #log: Log;
   #dependents = new Map<string, string[]>();
-  readonly #impatience = new Alarm(() => this.#tellWhoWaits());
   readonly #patience: GateTimeout;
-  /** Those of whom it was told that they wait. */
-  readonly #told = new Set<string>();
-  readonly #loggers: Loggers | undefined;
+  readonly #waiting = new Waiting({
+    lacksOf: (name) => this.#lacksOf(name),
+    log: (name) => this.members.get(name)?.runner.log,
+  });
+  readonly #wiring: Wiring;
 
   constructor(options: TreeOptions) {
-    const { native } = options;
     this.#options = options;
-    this.#loggers = native && new Loggers(() => makePipe(native));
     this.#log = options.log;
+    this.#wiring = new Wiring(options, {
+      changed: (member, before) => this.#changed(member, before),
+      crashed: (member, death, next) => this.#crashed(member, death, next),
+      over: ({ runner }, death) => this.#over(runner, death),
+      connected: (socket) => this.gate.connected(socket),
+      isLeaving: ({ removed }) => removed || this.stopping,
+    });
     this.gate = new Gate(options.log.child({ service: TEMPLATER }), {
       isKnown: (name) => this.members.has(name),
       judgements: () => this.rollouts.judgements(),
@@ -122,7 +96,10 @@ export class Tree {
         this.rollouts.rendered(report);
         if (first) this.#advance(report.service);
       },
-      waiting: (name) => this.#patience.look(name),
+      waiting: (name) => {
+        this.#patience.look(name);
+        this.#advance(name);
+      },
     });
     this.rollouts = new Rollouts(options.settle, {
       find: (name) => {
@@ -296,6 +273,7 @@ export class Tree {
   down(name: string): void {
     const member = this.find(name);
     member.asked = undefined;
+    this.#waiting.forget(name);
     member.runner.send({ type: 'down' });
     this.#forgetIfGone(member);
   }
@@ -342,13 +320,7 @@ export class Tree {
 
   /** What a service that was told to start still waits for, in words. */
   waitsFor(member: Member): string[] {
-    if (!member.asked || member.problem) return [];
-    const { name, config } = member.runner;
-    const needed = this.dependenciesOf(member).map(({ runner, problem }) => {
-      const why = problem ? 'refused' : (runner.complaint ?? runner.service.is);
-      return `${runner.name} (${why})`;
-    });
-    return config.hasTemplates && !this.gate.isOpen(name) ? [...needed, ...this.gate.missing(name)] : needed;
+    return this.#lacksOf(member.runner.name).map(inWords);
   }
 
   /** The services that keep it from starting. */
@@ -360,6 +332,17 @@ export class Tree {
       // Somebody says that it is not run here: it is somewhere else, or done without.
       return this.isDisabled(config) && service.want === 'down' ? [] : [other];
     });
+  }
+
+  #lacksOf(name: string): Lack[] {
+    const member = this.members.get(name);
+    if (!member?.asked || member.problem) return [];
+    const needed = this.dependenciesOf(member).map(({ runner, problem }) => ({
+      what: runner.name,
+      state: problem ? 'refused' : (runner.complaint ?? runner.service.is),
+    }));
+    const isShut = member.runner.config.hasTemplates && !this.gate.isOpen(name);
+    return isShut ? [...needed, ...this.gate.missing(name).map((what) => ({ what }))] : needed;
   }
 
   /** The package whose services these are, where there is one. */
@@ -381,7 +364,7 @@ export class Tree {
     return findServices(raw.services, {
       switches: this.#options,
       hadTemplates: (name) => this.members.get(name)?.runner.config.hasTemplates ?? false,
-      hasPipes: this.#loggers !== undefined,
+      hasPipes: this.#wiring.hasPipes,
     });
   }
 
@@ -423,40 +406,9 @@ export class Tree {
     return changes;
   }
 
-  #add({ config, problem, stamps }: Found): Member {
-    const { program, isOutOfMemory } = this.#options;
-    const foreground = config.name === MAIN_COMMAND && this.#options.hasTerminal;
-    const options: RunOptions = { program, isOutOfMemory };
-    // Who has the terminal writes to it as well.
-    const isOurs = config.name === TEMPLATER && config.command !== undefined;
-    const output = foreground ? undefined : this.#options.outputs?.of(config.name, isOurs);
-    if (foreground) options.foreground = true;
-    else options.streams = this.#streamsOf(config.name, output);
-    if (config.name === MAIN_COMMAND) options.stdin = 'inherit';
-    if (config.name === TEMPLATER)
-      options.link = {
-        fd: config.notificationFd === 3 ? 4 : 3,
-        env: LINK_ENV,
-        connected: (socket) => this.gate.connected(socket),
-      };
-    if (ownerOf(config.name) !== undefined) options.hangUp = () => this.#hangUp(config.name);
-    const member: Member = {
-      runner: new ServiceRunner(
-        config,
-        this.#log,
-        {
-          changed: (_runner, before) => this.#changed(member, before),
-          crashed: (runner, death, next) => this.#crashed(runner, death, next),
-          over: (runner, death) => this.#over(runner, death),
-        },
-        options,
-      ),
-      problem,
-      asked: undefined,
-      stamps,
-      output,
-      removed: false,
-    };
+  #add(found: Found): Member {
+    const { config, problem } = found;
+    const member = this.#wiring.make(found);
     this.members.set(config.name, member);
     if (problem && !this.isDisabled(config)) this.#complain(config.name, problem);
     return member;
@@ -482,38 +434,12 @@ export class Tree {
     return { isNew: mended || broken || differs || files.length > 0, files };
   }
 
-  /** Where a service's stdin and output lead, at each start of a process anew. */
-  #streamsOf(name: string, captured: ServiceOutput | undefined): ServiceStreams {
-    const loggers = this.#loggers;
-    return {
-      input: () => (ownerOf(name) === undefined ? undefined : loggers?.stdinOf(name)),
-      output: (other) => {
-        if (other && !captured) openToOthers();
-        const streams = captured?.output() ?? {};
-        const logged = this.members.get(name)?.runner.config.hasLogger;
-        return logged && loggers ? { ...streams, stdout: loggers.stdoutOf(name) } : streams;
-      },
-      ended: () => {
-        captured?.ended();
-        loggers?.ended(name);
-      },
-    };
-  }
-
-  /** A logger that goes for good goes by the end of its input. */
-  #hangUp(name: string): (() => void) | undefined {
-    const member = this.members.get(name);
-    const loggers = this.#loggers;
-    if (!member || !loggers || !(this.stopping || member.removed)) return undefined;
-    return () => loggers.hangUp(member.runner);
-  }
-
   /** A logger whose service has none any more goes once no process that we know of writes to it. */
   #dropLogger(owner: string): void {
     const logger = this.members.get(loggerOf(owner));
     if (!logger || logger.removed || this.stopping) return;
     const service = this.members.get(owner)?.runner;
-    if (service && (service.config.hasLogger || this.#loggers?.isWriting(owner))) return;
+    if (service && (service.config.hasLogger || this.#wiring.isWriting(owner))) return;
     logger.removed = true;
     this.down(loggerOf(owner));
   }
@@ -540,12 +466,13 @@ export class Tree {
   #advance(name: string): void {
     const member = this.members.get(name);
     if (!member?.asked || this.stopping || member.problem) return;
-    if (this.waitsFor(member).length > 0) {
+    const lacks = this.#lacksOf(name);
+    if (lacks.length > 0) {
       if (member.runner.config.hasTemplates && !this.gate.isOpen(name)) this.#patience.begin(name);
-      if (!this.#told.has(name) && !this.#impatience.isArmed) this.#impatience.arm(now() + PATIENCE_MS);
+      this.#waiting.begin(name, lacks);
       return;
     }
-    this.#told.delete(name);
+    this.#waiting.forget(name);
     const once = member.asked === 'once';
     member.asked = undefined;
     member.runner.send({ type: 'up', once });
@@ -563,19 +490,16 @@ export class Tree {
 
   #forgetIfGone(member: Member): void {
     if (!member.removed || !member.runner.isSettled) return;
-    this.members.delete(member.runner.name);
-    this.#options.outputs?.forget(member.runner.name);
-    this.#loggers?.forget(member.runner.name);
-    this.gate.forget(member.runner.name);
-    this.rollouts.forget(member.runner.name);
-    this.#patience.forget(member.runner.name);
+    const { name } = member.runner;
+    this.members.delete(name);
+    for (const each of [this.#wiring, this.gate, this.rollouts, this.#patience, this.#waiting])
+      each.forget(name);
     this.#relate();
-    this.#dropLogger(member.runner.name);
+    this.#dropLogger(name);
   }
 
-  #crashed(runner: ServiceRunner, death: Death, next: Verdict): void {
+  #crashed({ runner, output }: Member, death: Death, next: Verdict): void {
     if (this.stopping || runner.name === MAIN_COMMAND) return;
-    const output = this.members.get(runner.name)?.output;
     this.rollouts.died(runner.name, death);
     const config = this.rollouts.statusOf(runner.name);
     this.#options.hooks.queue({
@@ -626,16 +550,6 @@ export class Tree {
     this.#complain(name, member.problem);
     const death = { code: EXIT.usage, signal: 0, ranMs: 0, reason, pgid: undefined };
     this.#over(member.runner, { ...death, kind: 'crash' });
-  }
-
-  #tellWhoWaits(): void {
-    this.#impatience.arm(undefined);
-    for (const [name, member] of this.members) {
-      const waitsFor = this.waitsFor(member);
-      if (waitsFor.length === 0 || this.#told.has(name)) continue;
-      this.#told.add(name);
-      member.runner.log.warn('still waiting', { for: waitsFor.join(', ') });
-    }
   }
 }
 

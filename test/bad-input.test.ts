@@ -205,17 +205,25 @@ test('an unknown dependency and a cycle are refused before anything starts: 100'
   for (const tree of [unknown, cycle]) assert.equal(tree.eventsOf('started').length, 0);
 });
 
-test('a service that depends on a broken one waits, and says for what', async (t) => {
+test('a service that depends on broken ones waits, says for what, and again when it is for less', async (t) => {
   const tree = startTree(t, {
     'web/run': SLEEPER,
     'web/dependencies.d/db': '',
+    'web/dependencies.d/cache': '',
     'db/timeout-kill': 'x',
+    'cache/timeout-kill': 'x',
     'good/run': SLEEPER,
   });
   await tree.event('started', 'good');
-  assert.match(tree.control('check').stdout, /web: waits for db \(refused\)/);
+  assert.match(tree.control('check').stdout, /web: waits for cache \(refused\), db \(refused\)/);
   const waiting = await tree.event('still waiting', 'web');
-  assert.equal(waiting['for'], 'db (refused)');
+  assert.equal(waiting['for'], 'cache (refused), db (refused)');
+  writeFiles(tree.scandir, { 'cache/run': SLEEPER, 'cache/timeout-kill': '5s' });
+  tree.control('rescan');
+  assert.equal((await tree.event('still waiting', 'web', 2))['for'], 'db (refused)');
+  writeFiles(tree.scandir, { 'db/run': SLEEPER, 'db/timeout-kill': '5s' });
+  tree.control('rescan');
+  await tree.event('started', 'web');
 });
 
 test('a name that cannot be a service is told', async (t) => {

@@ -2,8 +2,9 @@ import { formatDuration } from '../core/duration.ts';
 import { isForgiven } from '../core/lifecycle.ts';
 import { bareConfig, SETTINGS, type ServiceConfig } from '../core/servicedir.ts';
 import { signalName } from '../core/signals.ts';
+import type { Member } from '../member.ts';
 import { now } from '../os/clock.ts';
-import type { Member, Tree } from '../tree.ts';
+import type { Tree } from '../tree.ts';
 import { VERSION as PROGRAM } from '../version.ts';
 import { type ServiceStatus, type Status, VERSION } from './protocol.ts';
 
