@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Death, Service, Verdict } from './core/lifecycle.ts';
+import { type Death, isAlive, type Service, type Verdict } from './core/lifecycle.ts';
 import { LINK_ENV } from './core/link.ts';
 import { MAIN_COMMAND, ownerOf, type Problem, type RawServiceDir } from './core/servicedir.ts';
 import { TEMPLATER } from './core/services.ts';
@@ -84,7 +84,10 @@ export class Wiring {
       config,
       log,
       {
-        changed: (_runner, before) => changed(member, before),
+        changed: ({ service }, before) => {
+          if (!isAlive(service) && service.is !== 'backoff') output?.rest();
+          changed(member, before);
+        },
         crashed: (_runner, death, next) => crashed(member, death, next),
         over: (_runner, death) => over(member, death),
       },

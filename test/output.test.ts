@@ -10,7 +10,9 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -39,6 +41,14 @@ const WRITERS = 4;
 const MOST_MEMORY_MB = 130;
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 const NEWLINE = 10;
+
+function fdOf(pid: number, fd: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return ''; // It was closed while we looked.
+  }
+}
 
 /** What a test reads as bytes: the harness's own reader is for text. Node's pipes are sockets; `real` ones are made by a shell. */
 function startRaw(
@@ -411,6 +421,49 @@ test('a process that was left behind and holds the pipe does not hang the stop',
   await tree.ended;
   assert.ok(performance.now() - before < 5000);
   assert.equal(tree.stdout, '[web] left\n');
+});
+
+test('a service that is down keeps no descriptor, and what it left behind is still heard', async (t) => {
+  const leftover = 'setsid sh -c "trap \'\' TERM; echo left; >\\$OUT/said; cat \\$OUT/go; echo more" &\n';
+  const tree = startTree(
+    t,
+    {
+      'web/run': `#!/bin/sh\nmkfifo "$OUT/go" 2>/dev/null && ${leftover}while [ ! -e "$OUT/said" ]; do sleep 0.01; done\ni=0\nwhile [ $i -lt 2000 ]; do i=$((i+1)); echo $i; done\nprintf last\nexec sleep 1000\n`,
+      'once/run': '#!/bin/sh\necho once\n',
+      'once/type': 'oneshot',
+      'bad/run': '#!/bin/sh\necho bad\nexit 1\n',
+      'bad/restart': 'never',
+      'other/run': SLEEPER,
+      'web/down': '',
+      'once/down': '',
+      'bad/down': '',
+    },
+    { args: ['--log-prefix'] },
+  );
+  const pipes = (): number =>
+    readdirSync(`/proc/${tree.pid}/fd`).filter((fd) => fdOf(tree.pid, fd).startsWith('pipe:')).length;
+  await tree.event('started', 'other');
+  const none = pipes();
+  tree.control('up', 'once', 'bad', 'web');
+  await tree.event('done', 'once');
+  await tree.event('failed', 'bad');
+  await until('all of it', () => tree.stdout.includes('[web] 2000\n'));
+  await until('those of the others to be closed', () => pipes() === none + 4);
+  tree.control('down', 'web', '--wait', 'down');
+  await until('the line that has no end', () => tree.stdout.includes('[web] last\n'));
+  // What was left behind still has the ends to write.
+  assert.equal(pipes(), none + 2);
+  tree.control('up', 'web', '--wait', 'ready');
+  assert.equal(pipes(), none + 6);
+  writeFiles(tree.directory, { go: 'gone\n' });
+  await until('its last words', () => /^\[web\] gone\n[^]*^\[web\] more\n/m.test(tree.stdout));
+  await until('its pipes to be closed', () => pipes() === none + 4);
+  await until('all of the second run', () => tree.stdout.split('[web] 2000\n').length === 3);
+  tree.control('down', 'web', '--wait', 'down');
+  await until('none to be left', () => pipes() === none);
+  await until('the second last line', () => tree.stdout.split('[web] last\n').length === 3);
+  for (const line of ['[once] once', '[bad] bad']) assert.ok(tree.stdout.includes(`${line}\n`), line);
+  assert.equal(tree.stdout.split('\n').filter((line) => line.startsWith('[web] ')).length, 2 * 2001 + 3);
 });
 
 test('on a terminal: our own description of it, which leaves the one that is shared alone', async (t) => {

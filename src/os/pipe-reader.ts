@@ -13,8 +13,9 @@ export class PipeReader {
   /**
    * @param fd its read end; it becomes non-blocking, which the write end, another description, does not notice
    * @param take gets the bytes for the time of the call, and says whether it wants more now; if not, `resume()` does
+   * @param ended called when nobody is left who could write, and all was read; it is closed then
    */
-  constructor(fd: number, take: (bytes: Buffer) => boolean) {
+  constructor(fd: number, take: (bytes: Buffer) => boolean, ended: () => void) {
     this.#fd = fd;
     this.#socket = new Socket({
       fd,
@@ -22,8 +23,8 @@ export class PipeReader {
       writable: false,
       onread: { buffer: shared, callback: (length: number) => take(shared.subarray(0, length)) },
     } as ConstructorParameters<typeof Socket>[0]);
-    // An end of it there is only when we close it ourselves.
     this.#socket.on('error', () => {});
+    this.#socket.once('end', ended);
     this.#socket.resume();
   }
 
@@ -34,6 +35,8 @@ export class PipeReader {
 
   /** What is in the pipe at this moment, `into`'s length at the most. Returns how many bytes; 0 for none. */
   readNow(into: Buffer): number {
+    // Its number may be another's by now.
+    if (this.#socket.destroyed) return 0;
     try {
       return readSync(this.#fd, into);
     } catch {

@@ -15,11 +15,7 @@ const MOST_AT_ONCE = 16 * PIPE_BYTES;
 /** What ends while nobody reads our output leaves its last words with us, up to this much of each stream. */
 const MOST_WAITING = 4 * PIPE_BYTES;
 
-const STREAMS = [
-  ['stdout', 1],
-  ['stderr', 2],
-] as const;
-type StreamName = (typeof STREAMS)[number][0];
+type StreamName = 'stdout' | 'stderr';
 
 /** What a service's process gets as its stdout and stderr; undefined is ours. */
 export interface Descriptors {
@@ -131,12 +127,15 @@ interface CapturedPipe {
   lines: LineStream;
 }
 
-/** The output of one service: two pipes for its whole life, whose ends to write all its processes get. */
+/** The output of one service: two pipes from a start to its rest, whose ends to write all its processes get. */
 export class ServiceOutput {
   readonly tail = new Tail();
   readonly #native: Native;
   readonly #way: (stream: StreamName) => [Sink, Format];
-  #pipes: CapturedPipe[] = [];
+  readonly #pipes = new Map<StreamName, CapturedPipe>();
+  /** Whose end to write is no longer ours: somebody who was left behind may still have it. */
+  readonly #left = new Set<CapturedPipe>();
+  #resting = false;
 
   constructor(native: Native, way: (stream: StreamName) => [Sink, Format]) {
     this.#native = native;
@@ -147,10 +146,9 @@ export class ServiceOutput {
    * @throws the system's error when there are no pipes to be had
    */
   output(): Descriptors {
+    this.#resting = false;
     // One that was made stays, where there is no other yet to be had: it would be lost at each try.
-    for (const [name] of STREAMS.slice(this.#pipes.length)) this.#pipes.push(this.#open(name));
-    const [stdout, stderr] = this.#pipes.map(({ write }) => write);
-    return { stdout, stderr };
+    return { stdout: this.#writeEnd('stdout'), stderr: this.#writeEnd('stderr') };
   }
 
   /**
@@ -159,30 +157,59 @@ export class ServiceOutput {
    */
   ended(): boolean {
     const buffer = Buffer.allocUnsafe(PIPE_BYTES);
-    return this.#pipes.map((pipe) => readAll(pipe, buffer)).every(Boolean);
+    return [...this.#pipes.values(), ...this.#left].map((pipe) => readAll(pipe, buffer)).every(Boolean);
+  }
+
+  /** No process of the service is left that we know of, and none is to come by itself: nothing is kept open for it. */
+  rest(): void {
+    this.#resting = true;
+    const buffer = Buffer.allocUnsafe(PIPE_BYTES);
+    for (const [name, pipe] of this.#pipes) {
+      // What a slow reader keeps from going out goes ahead of what the next start writes: its pipe stays until then.
+      if (!readAll(pipe, buffer) || pipe.lines.waiting > 0) continue;
+      this.#pipes.delete(name);
+      this.#left.add(pipe);
+      closeQuietly(pipe.write);
+    }
   }
 
   close(): void {
     this.ended();
-    for (const { write, reader } of this.#pipes) {
-      closeQuietly(write);
-      reader.close();
-    }
-    this.#pipes = [];
+    for (const { write } of this.#pipes.values()) closeQuietly(write);
+    for (const { reader } of [...this.#pipes.values(), ...this.#left]) reader.close();
+    this.#pipes.clear();
+    this.#left.clear();
+  }
+
+  #writeEnd(name: StreamName): number {
+    const { write } = this.#pipes.get(name) ?? this.#open(name);
+    return write;
   }
 
   #open(name: StreamName): CapturedPipe {
     const [sink, format] = this.#way(name);
-    const pipe = makePipe(this.#native);
+    const { read, write } = makePipe(this.#native);
     const lines: LineStream = new LineStream({
       name,
       format,
       sink,
       tail: this.tail,
-      resume: () => reader.resume(),
+      resume: () => {
+        reader.resume();
+        if (this.#resting) this.rest();
+      },
     });
-    const reader: PipeReader = new PipeReader(pipe.read, (bytes) => lines.take(bytes));
-    return { write: pipe.write, reader, lines };
+    const reader: PipeReader = new PipeReader(
+      read,
+      (bytes) => lines.take(bytes),
+      () => {
+        this.#left.delete(pipe);
+        lines.endLine();
+      },
+    );
+    const pipe = { write, reader, lines };
+    this.#pipes.set(name, pipe);
+    return pipe;
   }
 }
 
