@@ -11,6 +11,8 @@ import type { SpawnEvents, SpawnSpec } from './os/spawn-spec.ts';
 /** A crash storm with slow hooks must not become a second storm; what waits longer than this many is told and let go. */
 const MOST_AT_ONCE = 8;
 const MOST_WAITING = 1000;
+/** So many of those that wait keep the file that they were called with; there may be 64 KiB in each. */
+const MOST_KEPT = 64;
 
 interface HookOutput {
   /** @throws the system's error where there are no pipes to be had */
@@ -72,7 +74,8 @@ export class Hooks {
     if (this.#running.size < MOST_AT_ONCE) {
       void this.run(hook);
     } else if (this.#waiting.length < MOST_WAITING) {
-      this.#waiting.push(() => void this.run(hook));
+      const kept = this.#waiting.length < MOST_KEPT ? withContent(hook) : hook;
+      this.#waiting.push(() => void this.run(kept));
     } else if (!this.#dropped) {
       this.#dropped = true;
       this.#log.warn('hooks fell behind', { hook: hook.name, waiting: MOST_WAITING });
@@ -205,6 +208,12 @@ export class Hooks {
     this.dropQueue();
     return [...this.#running];
   }
+}
+
+/** However long it waits, its file is that of now. */
+function withContent(hook: Hook): Hook {
+  const content = hook.file?.content();
+  return hook.file && content ? { ...hook, file: { ...hook.file, content: () => content } } : hook;
 }
 
 /** A hook that cannot have its pipes still runs. */

@@ -456,7 +456,9 @@ test('a service that is down keeps no descriptor, and what it left behind is sti
   tree.control('up', 'web', '--wait', 'ready');
   assert.equal(pipes(), none + 6);
   writeFiles(tree.directory, { go: 'gone\n' });
-  await until('its last words', () => /^\[web\] gone\n[^]*^\[web\] more\n/m.test(tree.stdout));
+  await until('its last words', () =>
+    ['gone', 'more'].every((line) => tree.stdout.includes(`[web] ${line}\n`)),
+  );
   await until('its pipes to be closed', () => pipes() === none + 4);
   await until('all of the second run', () => tree.stdout.split('[web] 2000\n').length === 3);
   tree.control('down', 'web', '--wait', 'down');
@@ -498,6 +500,34 @@ test('the crash hook gets a file with the last output, ours alone and gone with 
   const path = tree.file('path').trim();
   assert.equal(dirname(path), runtime);
   await until('it to be gone', () => !existsSync(path));
+});
+
+test('a crash hook that had to wait gets the output as it was at the crash', async (t) => {
+  const slow = Array.from({ length: 8 }, (_, i) => `slow${i}`);
+  const run = '#!/bin/sh\nsleep 0.1\nexit 1\n';
+  const tree = startTree(
+    t,
+    {
+      ...Object.fromEntries(
+        slow.flatMap((name) => [
+          [`${name}/run`, run],
+          [`${name}/restart`, 'never'],
+        ]),
+      ),
+      'web/run':
+        '#!/bin/sh\n[ -e "$OUT/again" ] || { echo first; >"$OUT/again"; exit 1; }\necho second\nexec sleep 1000\n',
+      'web/restart-delay': '0',
+      'web/down': '',
+      '.supervise/crash':
+        '#!/bin/sh\nwhile [ ! -e "$OUT/go" ]; do sleep 0.01; done\n[ $1 != web ] || cp "$SUPERVISE_LOG_TAIL" "$OUT/tail"\n',
+    },
+    { args: ['--capture'] },
+  );
+  for (const name of slow) await tree.event('failed', name);
+  tree.control('up', 'web');
+  await until('the second run', () => tree.stdout.includes('second'));
+  writeFiles(tree.directory, { go: '' });
+  assert.equal(await until('the hook', () => tree.file('tail')), 'first\n');
 });
 
 test('the crash hook gets none where nothing is captured, or no file can be made', async (t) => {
