@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
+import { heed, NO_HABITS } from './core/advice.ts';
 import {
   type Death,
   type Effect,
@@ -90,6 +91,7 @@ export class ServiceRunner {
   #queue: Event[] = [];
   #stepping = false;
   #sockets: Socket[] = [];
+  #habits = NO_HABITS;
   readonly #probes: Probes;
 
   constructor(config: ServiceConfig, log: Log, listener: ServiceListener, options: RunOptions) {
@@ -243,9 +245,7 @@ export class ServiceRunner {
         killGroup(effect.pid);
         break;
       case 'sweep':
-        // A group outlives its leader, and so does its number, unless nobody was left and the number went to a new child.
-        if (!isChild(effect.pgid) && send(-effect.pgid, constants.signals.SIGKILL))
-          this.log.debug('swept', { pgid: effect.pgid });
+        this.#sweep(effect.pgid);
         break;
       case 'crashed':
         this.#listener.crashed(this, effect.death, effect.next);
@@ -254,6 +254,17 @@ export class ServiceRunner {
         this.#listener.over(this, effect.death);
         break;
     }
+  }
+
+  #sweep(pgid: number): void {
+    // A group outlives its leader, and so does its number, unless nobody was left and the number went to a new child.
+    const left = !isChild(pgid) && send(-pgid, constants.signals.SIGKILL);
+    if (left) this.log.debug('swept', { pgid });
+    const { death } = this.service;
+    if (!death || this.name === MAIN_COMMAND) return;
+    const { habits, advice } = heed(this.#habits, { death, left }, this.config);
+    this.#habits = habits;
+    if (advice) this.log.warn(advice.event, advice.fields);
   }
 
   #run(): void {

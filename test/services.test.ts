@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { runTree, SLEEPER, startTree, until } from './tree.ts';
+import { processes, runTree, SLEEPER, startTree, until } from './tree.ts';
 
 const FINISH = '#!/bin/sh\necho "$@" >>"$OUT/finish"\n';
 const CRASH = '#!/bin/sh\necho "$@ $SUPERVISE_REASON $SUPERVISE_NEXT" >>"$OUT/crash"\n';
@@ -226,3 +226,30 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+test('a run that is written in a way that cannot work is told how to mend it, once', async (t) => {
+  const tree = startTree(t, {
+    'daemon/run': '#!/bin/sh\nsleep 1000 &\n',
+    'daemon/restart-delay': '0 10ms',
+    'late/run': SLEEPER,
+    'late/notification-fd': '3',
+    'late/timeout-up': '20ms',
+    'late/restart-delay': '0 10ms',
+    'shell/run': '#!/bin/sh\nsleep 1000\necho never\n',
+  });
+  const daemon = await tree.event('ended at once again and again', 'daemon');
+  assert.match(
+    String(daemon['hint']),
+    /^let run stay in the foreground: what it leaves in the background is killed/,
+  );
+  const late = await tree.event('was never ready in time', 'late');
+  assert.match(String(late['hint']), /descriptor 3/);
+  const { pid: leader } = await tree.event('started', 'shell');
+  await until('the shell to wait', () => processes().some(({ ppid }) => ppid === leader));
+  tree.control('restart', 'shell', '--wait', 'ready');
+  const shell = await tree.event('killed what did not get the stop signal', 'shell');
+  assert.match(String(shell['hint']), /^write exec before/);
+  tree.signal('SIGTERM');
+  await tree.ended;
+  for (const { msg, service } of [daemon, late, shell]) assert.equal(tree.eventsOf(msg, service).length, 1);
+});
