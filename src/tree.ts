@@ -23,6 +23,7 @@ import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
 import { type Member, Wiring, type WiringOptions } from './member.ts';
 import { isDirectory } from './os/files.ts';
+import { missingInterpreter } from './os/interpreter.ts';
 import type { Package } from './os/package.ts';
 import { type RawScandirs, readScandirs } from './os/scandir.ts';
 import { Rollouts } from './rollout.ts';
@@ -290,6 +291,24 @@ export class Tree {
     member.asked = 'up';
     member.runner.send({ type: 'down' });
     this.#advance(name);
+  }
+
+  /**
+   * Looks, ahead of an order to restart them, whether what runs would have a successor.
+   * @throws UserError where one has none, as far as can be known
+   */
+  mustRestart(names: readonly string[]): void {
+    for (const name of names) {
+      const { service, config } = this.find(name).runner;
+      const { path, command } = config;
+      if (path === undefined || command || !isAlive(service)) continue;
+      const interpreter = missingInterpreter(`${path}/run`);
+      if (interpreter !== undefined)
+        throw new UserError(
+          `cannot restart "${name}": its run's interpreter ${interpreter} does not exist, or is not executable`,
+          { hint: `mend the first line of ${path}/run; what runs was left alone` },
+        );
+    }
   }
 
   /** Sends the reload signal. @throws UserError when the service does not run */

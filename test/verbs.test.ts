@@ -400,6 +400,15 @@ test('up and restart read the directory again: what was mended counts, what was 
   assert.match(tree.control('status', 'app').stdout, /^ {2}settings {3}timeout-kill 7\.0s$/m);
   assert.deepEqual((await tree.event('rescanned'))['changed'], 'app');
   // A running service is not taken down for a directory on which it could not come up again.
+  writeFiles(tree.scandir, { 'web/run': '#!/no/such/shell\n' });
+  const lost = tree.control('restart', 'app', 'web');
+  assert.equal(lost.code, 100);
+  assert.match(
+    lost.stderr,
+    /^supervise: cannot restart "web": its run's interpreter \/no\/such\/shell does not exist, or is not executable\n {2}hint: mend the first line of \S+\/web\/run; what runs was left alone\n$/,
+  );
+  assert.equal(tree.eventsOf('stopping').length, 0);
+  writeFiles(tree.scandir, { 'web/run': SLEEPER });
   writeFiles(tree.scandir, { 'web/timeout-kill': 'soon' });
   const broken = tree.control('restart', 'web');
   assert.equal(broken.code, 100);
@@ -413,7 +422,7 @@ test('up and restart read the directory again: what was mended counts, what was 
   assert.equal(tree.control('restart', 'app', 'web').code, 100);
   assert.equal(tree.eventsOf('stopping').length, 0);
   assert.match(tree.control('status', 'app').stdout, /timeout-kill 8\.0s$/m);
-  assert.equal((await tree.event('rescanned', undefined, 3))['changed'], 'app');
+  assert.equal((await tree.event('rescanned', undefined, 4))['changed'], 'app');
   // Nor does one order reach beyond its service.
   writeFiles(tree.scandir, { 'new/run': SLEEPER, 'web/timeout-kill': '1s', 'web/dependencies.d/new': '' });
   assert.match(tree.control('restart', 'web').stderr, /"web" depends on "new", which is no service/);

@@ -89,8 +89,9 @@ export class Controller {
     const members = named(tree, verb, services);
     if (until !== undefined && !GOALS_OF[verb].includes(until))
       throw new UserError(`cannot ${verb}: it never makes a service ${until}`);
-    if (verb === 'up' || verb === 'once' || verb === 'restart')
-      tree.refresh(members.map(({ runner }) => runner.name));
+    const names = members.map(({ runner }) => runner.name);
+    if (verb === 'up' || verb === 'once' || verb === 'restart') tree.refresh(names);
+    if (verb === 'restart') tree.mustRestart(names);
     const ends = new Map(members.map(({ runner }) => [runner.name, runner.service.death]));
     this.#carryOut(verb, members, request.signal);
     // What was asked for and waits is no change of any service.

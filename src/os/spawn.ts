@@ -1,9 +1,9 @@
-import { accessSync, constants } from 'node:fs';
 import { constants as os } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { causeOf, errno } from '../errors.ts';
 import { awaitEnd } from './children.ts';
-import { isDirectory, readHead } from './files.ts';
+import { isDirectory } from './files.ts';
+import { missingInterpreter } from './interpreter.ts';
 import type { Native } from './native.ts';
 import { spawnByNative } from './spawn-native.ts';
 import { spawnByNode } from './spawn-node.ts';
@@ -75,19 +75,8 @@ function refusal(spec: SpawnSpec, error: unknown): string {
   const what = `cannot execute ${file}`;
   if (spec.cwd !== undefined && !isDirectory(spec.cwd)) return `${what}: ${spec.cwd} is gone`;
   if (errno(error) === 'ENOENT' && file.includes('/')) {
-    const interpreter = interpreterOf(isAbsolute(file) ? file : join(spec.cwd ?? '.', file));
+    const interpreter = missingInterpreter(isAbsolute(file) ? file : join(spec.cwd ?? '.', file));
     if (interpreter) return `${what}: its interpreter ${interpreter} does not exist`;
   }
   return `${what}: ${causeOf(error)}`;
-}
-
-function interpreterOf(path: string): string | undefined {
-  try {
-    const name = /^#!\s*(\S+)/.exec(readHead(path, 256))?.[1];
-    if (!name) return undefined;
-    accessSync(name, constants.X_OK);
-    return undefined;
-  } catch (error) {
-    return (error as { path?: string }).path === path ? undefined : (error as { path?: string }).path;
-  }
 }
