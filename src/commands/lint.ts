@@ -8,10 +8,11 @@ import { findScandir } from './scandir.ts';
 
 /** The version of what `--json` prints; it changes when a field goes or means something else. */
 const JSON_VERSION = 1;
+const SEVERITIES = ['error', 'warning', 'note'] as const;
 
 /**
  * `supervise lint [scandir]`: prints every complaint.
- * @returns 0 for none, 1 for any, be they errors or warnings
+ * @returns 1 where there are errors or warnings; notes alone are 0
  * @throws UserError where the scandir cannot be read
  */
 export async function lintVerb(
@@ -28,24 +29,20 @@ export async function lintVerb(
     enabled: new Set(options.enable),
   });
   print(options.json ? json(findings) : text(findings));
-  return findings.complaints.length === 0 ? EXIT.yes : EXIT.no;
+  return findings.complaints.every(({ severity }) => severity === 'note') ? EXIT.yes : EXIT.no;
 }
 
 function json({ scandir, services, complaints }: Findings): string {
-  const { errors, warnings } = count(complaints);
-  const found = { v: JSON_VERSION, scandir, services, errors, warnings, complaints };
+  const [errors, warnings, notes] = count(complaints);
+  const found = { v: JSON_VERSION, scandir, services, errors, warnings, notes, complaints };
   return `${printableLines(JSON.stringify(found, null, 2))}\n`;
 }
 
 function text({ services, complaints }: Findings): string {
   const found = several(services, 'service');
   if (complaints.length === 0) return `ok: ${found}\n`;
-  const { errors, warnings } = count(complaints);
-  const sums = [
-    ...(errors > 0 ? [several(errors, 'error')] : []),
-    ...(warnings > 0 ? [several(warnings, 'warning')] : []),
-  ];
-  return `${complaints.map(lines).join('')}${sums.join(' and ')} in ${found}\n`;
+  const sums = count(complaints).flatMap((n, at) => (n > 0 ? [several(n, SEVERITIES[at] ?? '')] : []));
+  return `${complaints.map(lines).join('')}${new Intl.ListFormat('en').format(sums)} in ${found}\n`;
 }
 
 /** As compilers do it, so that editors find the file. */
@@ -56,9 +53,9 @@ function lines({ severity, file, problem, fix }: Complaint): string {
   return `${printable(shown)}: ${severity}: ${printable(problem)}\n${hint}`;
 }
 
-function count(complaints: readonly Complaint[]): { errors: number; warnings: number } {
-  const errors = complaints.filter(({ severity }) => severity === 'error').length;
-  return { errors, warnings: complaints.length - errors };
+/** How many of each severity, in their order. */
+function count(complaints: readonly Complaint[]): number[] {
+  return SEVERITIES.map((each) => complaints.filter(({ severity }) => severity === each).length);
 }
 
 function several(n: number, what: string): string {

@@ -2,8 +2,11 @@ import type { Problem } from '../core/servicedir.ts';
 
 /** What lint has to say of one file. The names are those of `lint --json`. */
 export interface Complaint {
-  /** `error`: it is refused, or fails at run time; `warning`: it works, but not as it was meant. */
-  severity: 'error' | 'warning';
+  /**
+   * `error`: it is refused, or fails at run time; `warning`: it works, but not as it was meant; `note`: it means nothing here,
+   * and looks like nothing that would.
+   */
+  severity: 'error' | 'warning' | 'note';
   /** The service whose file it is; null for what concerns the whole tree. */
   service: string | null;
   /** Absolute path of the file to mend, or of the directory in which one is missing. */

@@ -107,17 +107,18 @@ function strange({ path: directory, unreadable }: RawServiceDir, name: string, s
   const foreign = Object.hasOwn(FOREIGN, name) ? FOREIGN[name] : undefined;
   if (foreign) return warn(`it is a file of ${foreign[0]}`, foreign[1]);
   if (isLeftover(name)) return warn('it looks like an editor’s or a package manager’s backup', `rm ${path}`);
+  const cause = 'no file of a service directory is called so';
   const near = Object.hasOwn(MEANT, name) ? MEANT[name] : didYouMean(name, KNOWN);
+  if (near === undefined)
+    return [passedOver(service, path, cause, `move it to ${directory}/data/, or remove it`, 'note')];
   const holdsNames = near === 'dependencies.d' || near === 'env';
   const isFile = !isDirectory(path);
-  return near
-    ? warn(
-        `no file of a service directory is called so (did you mean "${near}"?)`,
-        holdsNames && isFile
-          ? `make ${join(directory, near)} a directory of files, one for each name`
-          : `mv ${path} ${join(directory, near)}`,
-      )
-    : warn('no file of a service directory is called so', `move it to ${directory}/data/, or remove it`);
+  return warn(
+    `${cause} (did you mean "${near}"?)`,
+    holdsNames && isFile
+      ? `make ${join(directory, near)} a directory of files, one for each name`
+      : `mv ${path} ${join(directory, near)}`,
+  );
 }
 
 function inTemplates(directory: string, service: string): Complaint[] {
@@ -178,8 +179,14 @@ function contentOf(file: string): string {
   }
 }
 
-function passedOver(service: string | null, path: string, cause: string, hint: string): Complaint {
-  return complain('warning', service, path, { message: `cannot use ${path}: ${cause}`, hint });
+function passedOver(
+  service: string | null,
+  path: string,
+  cause: string,
+  hint: string,
+  severity: Complaint['severity'] = 'warning',
+): Complaint {
+  return complain(severity, service, path, { message: `cannot use ${path}: ${cause}`, hint });
 }
 
 function isReadme(name: string): boolean {

@@ -512,7 +512,7 @@ one('a typing mistake', web({ 'timeout-kil': '5s' }), [
   'mv DIR/web/timeout-kil DIR/web/timeout-kill',
 ]);
 one('a file of nobody’s', web({ 'some-other-file.cfg': '' }), [
-  'warning',
+  'note',
   'web',
   'web/some-other-file.cfg',
   'cannot use DIR/web/some-other-file.cfg: no file of a service directory is called so',

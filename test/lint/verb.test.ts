@@ -90,6 +90,17 @@ describe('lint', () => {
     assert.match(stdout, /\n1 warning in 1 service\n$/);
   });
 
+  test('a file that means nothing is named, and no reason to fail', (t) => {
+    const scandir = scandirOf(t, { 'web/run': SLEEPER, 'web/nginx.conf': '' });
+    const { code, stdout } = supervise(['lint', scandir]);
+    assert.equal(code, 0);
+    assert.match(stdout, /nginx\.conf: note: cannot use .*\n {2}hint: move it to .*\n1 note in 1 service\n$/);
+    writeFiles(scandir, { 'web/timeout-kil': '5s', 'web/type': 'x' });
+    const worse = supervise(['lint', scandir]);
+    assert.equal(worse.code, 1);
+    assert.match(worse.stdout, /\n1 error, 1 warning, and 1 note in 1 service\n$/);
+  });
+
   test('--json: one document', (t) => {
     const scandir = scandirOf(t, { 'web/run': SLEEPER, 'web/down-signal': 'KILL', 'web/type': 'x' });
     const { code, stdout } = supervise(['lint', '--json', scandir]);
@@ -100,6 +111,7 @@ describe('lint', () => {
       services: 1,
       errors: 1,
       warnings: 1,
+      notes: 0,
       complaints: [
         {
           severity: 'warning',
