@@ -39,60 +39,30 @@ export const TEMPLATE_SETTINGS: Readonly<Record<string, string>> = {
   'min-interval': 'the least time between two actions; what comes sooner waits',
 };
 const NAMES = Object.keys(TEMPLATE_SETTINGS);
-const SAMPLE = '{{!--\ndest: /etc/app.conf\n--}}';
+const IN_ONE_LINE = '{{!-- dest: /etc/app.conf --}}';
 
 /**
  * Reads the settings in the first comment of a template.
- * @throws UserError that names file, value and what was expected
+ * @throws UserError that names file, and of each that is wrong the value and what was expected
  */
 export function parseSettings(source: string, context: SettingsContext): Settings {
-  const { file, serviceDir, env } = context;
-  const refuse = (cause: string, hint?: string): never => {
-    throw new UserError(`cannot read ${file}: ${cause}`, { hint });
+  const { file, serviceDir } = context;
+  const problems: string[] = [];
+  const hints: string[] = [];
+  const refuse: Refuse = (cause, hint) => {
+    problems.push(cause);
+    if (hint !== undefined) hints.push(hint);
   };
-  const found = firstComment(source);
-  const comment = context.dest === undefined || (found !== undefined && isSettings(found)) ? found : '';
-  if (comment === undefined)
-    return refuse(
-      'expected a first comment that names its destination, got none',
-      `begin it with ${inOneLine(SAMPLE)}`,
-    );
-  const values = new Map<string, string>();
-  for (const line of comment.split(/\r?\n/).map((each) => each.trim())) {
-    if (line === '' || line.startsWith('#')) continue;
-    const [, name = '', value = ''] = /^([A-Za-z-]+)\s*:\s*(.*)$/.exec(line) ?? [];
-    if (name === '') refuse(`expected a setting such as "dest: /etc/app.conf", got ${JSON.stringify(line)}`);
-    if (!NAMES.includes(name)) {
-      const near = didYouMean(name, NAMES);
-      refuse(`no setting is called "${name}"${near ? ` (did you mean "${near}"?)` : ''}`);
-    }
-    if (values.has(name)) refuse(`the setting "${name}" is given twice`);
-    values.set(name, value);
-  }
+  const values = readLines(source, context, refuse);
   const read = <T>(name: string, expected: string, parse: (text: string) => T | undefined): T | undefined => {
-    const text = values.get(name);
-    if (text === undefined) return undefined;
-    return parse(text) ?? refuse(`expected ${name} to be ${expected}, got ${JSON.stringify(text)}`);
+    const text = values?.get(name);
+    const value = text === undefined ? undefined : parse(text);
+    if (text !== undefined && value === undefined)
+      refuse(`expected ${name} to be ${expected}, got ${JSON.stringify(text)}`);
+    return value;
   };
-  const dest =
-    context.dest ||
-    values.get('dest') ||
-    refuse('expected a setting "dest", got none', `begin it with ${inOneLine(SAMPLE)}`);
-  const expanded =
-    context.dest ??
-    expand(dest, env, (name) =>
-      refuse(
-        `dest names the variable ${name}, which is not set`,
-        `write \${${name}:-/some/default}, or set it`,
-      ),
-    );
-  // A forgotten line break would otherwise become a part of the path.
-  const second = /\s(?:mode|owner|on-change|check|min-interval)\s*:/.exec(expanded)?.[0].trim();
-  if (second) refuse(`expected one setting a line, got "${second}" behind dest`);
-  if (expanded === '' || expanded.endsWith('/') || expanded.includes('\0'))
-    refuse(`expected dest to be the path of a file, got ${JSON.stringify(dest)}`);
-  return {
-    dest: isAbsolute(expanded) ? resolve(expanded) : resolve(serviceDir, expanded),
+  const dest = values && readDest(values.get('dest'), context, refuse);
+  const settings = {
     mode: read('mode', 'an octal mode such as 0640', (text) =>
       /^[0-7]{3,4}$/.test(text) ? Number.parseInt(text, 8) : undefined,
     ),
@@ -101,6 +71,73 @@ export function parseSettings(source: string, context: SettingsContext): Setting
     onChange: read('on-change', 'restart, reload, signal SIG, run COMMAND or none', parseAction) ?? 'restart',
     minInterval: read('min-interval', 'a time such as 30s', parseDuration) ?? 0,
   };
+  if (dest === undefined || problems.length > 0)
+    throw new UserError(`cannot read ${file}: ${problems.join('; ')}`, {
+      hint: hints.length > 0 ? hints.join('; ') : undefined,
+    });
+  return { dest: isAbsolute(dest) ? resolve(dest) : resolve(serviceDir, dest), ...settings };
+}
+
+type Refuse = (cause: string, hint?: string) => void;
+
+/** Setting → what stands behind it; undefined where there is no comment to read. */
+function readLines(
+  source: string,
+  context: SettingsContext,
+  refuse: Refuse,
+): Map<string, string> | undefined {
+  const found = firstComment(source);
+  const comment = context.dest === undefined || (found !== undefined && isSettings(found)) ? found : '';
+  if (comment === undefined) {
+    refuse('expected a first comment that names its destination, got none', `begin it with ${IN_ONE_LINE}`);
+    return undefined;
+  }
+  const values = new Map<string, string>();
+  // The first stands for all: a licence has many lines.
+  let strange: string | undefined;
+  for (const line of comment.split(/\r?\n/).map((each) => each.trim())) {
+    if (line === '' || line.startsWith('#')) continue;
+    const [, name = '', value = ''] = /^([A-Za-z-]+)\s*:\s*(.*)$/.exec(line) ?? [];
+    if (name === '') strange ??= line;
+    else if (!NAMES.includes(name)) {
+      const near = didYouMean(name, NAMES);
+      refuse(`no setting is called "${name}"${near ? ` (did you mean "${near}"?)` : ''}`);
+    } else if (values.has(name)) refuse(`the setting "${name}" is given twice`);
+    else values.set(name, value);
+  }
+  if (strange !== undefined)
+    refuse(`expected a setting such as "dest: /etc/app.conf", got ${JSON.stringify(strange)}`);
+  return values;
+}
+
+/** The destination with its variables put in; undefined where it was refused. */
+function readDest(
+  value: string | undefined,
+  { dest: named, env }: SettingsContext,
+  refuse: Refuse,
+): string | undefined {
+  if (named) return named;
+  if (!value) {
+    refuse('expected a setting "dest", got none', `begin it with ${IN_ONE_LINE}`);
+    return undefined;
+  }
+  const unset: string[] = [];
+  const dest = expand(value, env, (name) => {
+    unset.push(name);
+    return '';
+  });
+  for (const name of unset)
+    refuse(
+      `dest names the variable ${name}, which is not set`,
+      `write \${${name}:-/some/default}, or set it`,
+    );
+  if (unset.length > 0) return undefined;
+  // A forgotten line break would otherwise become a part of the path.
+  const second = /\s(?:mode|owner|on-change|check|min-interval)\s*:/.exec(dest)?.[0].trim();
+  if (second) refuse(`expected one setting a line, got "${second}" behind dest`);
+  else if (dest === '' || dest.endsWith('/') || dest.includes('\0'))
+    refuse(`expected dest to be the path of a file, got ${JSON.stringify(value)}`);
+  return dest;
 }
 
 /**
@@ -127,8 +164,4 @@ export function expand(
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     return value || (fallback ?? value ?? unset(name));
   });
-}
-
-function inOneLine(sample: string): string {
-  return sample.replaceAll('\n', ' ');
 }

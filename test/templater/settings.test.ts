@@ -81,7 +81,21 @@ test('what is wrong is named with file, value and what was expected', () => {
     ['dest: /a mode: 0640', 'expected one setting a line, got "mode:" behind dest'],
     ['dest: /etc/', 'expected dest to be the path of a file, got "/etc/"'],
     ['dest: ${NOT_SET}/a', 'dest names the variable NOT_SET, which is not set'],
-    ['renders the config', 'expected a setting such as "dest: /etc/app.conf", got "renders the config"'],
+    [
+      'dest: ${A}/${B}\nmode: rw\nmod: 3\nowner: a b',
+      'no setting is called "mod" (did you mean "mode"?); ' +
+        'dest names the variable A, which is not set; dest names the variable B, which is not set; ' +
+        'expected mode to be an octal mode such as 0640, got "rw"; ' +
+        'expected owner to be user, user:group or :group, got "a b"',
+    ],
+    [
+      'mode: rw',
+      'expected a setting "dest", got none; expected mode to be an octal mode such as 0640, got "rw"',
+    ],
+    [
+      'dest: /a\nrenders the config\nof the app',
+      'expected a setting such as "dest: /etc/app.conf", got "renders the config"',
+    ],
   ];
   for (const [lines, message] of cases) assert.equal(refused(lines), start + message);
   assert.throws(
