@@ -33,6 +33,7 @@ export class Gate {
   /** Service → destination → digest, as they were last reported. */
   readonly #files = new Map<string, ReadonlyMap<string, string>>();
   readonly #missing = new Map<string, readonly string[]>();
+  readonly #kept = new Map<string, readonly string[]>();
   /** Files from before, of services that have one in every place. */
   readonly #stale = new Map<string, Stale>();
   #socket: Socket | undefined;
@@ -68,8 +69,14 @@ export class Gate {
     return this.#missing.get(service) ?? [unheard];
   }
 
+  /** What is gone from the source, of what a service's templates ask: the last value of each still stands. */
+  kept(service: string): readonly string[] {
+    return this.#kept.get(service) ?? [];
+  }
+
   /** The service is gone; one that comes by its name begins anew. */
   forget(service: string): void {
+    this.#kept.delete(service);
     this.#files.delete(service);
     this.#missing.delete(service);
     this.#stale.delete(service);
@@ -79,6 +86,7 @@ export class Gate {
   connected(socket: Socket): void {
     this.#socket = socket;
     this.#isBehind = false;
+    this.#kept.clear();
     socket.write(encode({ type: 'judgements', services: this.#listener.judgements() }));
     let rest = '';
     let skipping = false;
@@ -136,6 +144,7 @@ export class Gate {
     if (report.type === 'source') this.#hearOfSource(report);
     else if (!this.#listener.isKnown(report.service)) return true;
     else if (report.type === 'waiting') this.#waiting(report);
+    else if (report.type === 'kept') this.#kept.set(report.service, report.kept);
     else this.#rendered(report);
     return true;
   }

@@ -30,6 +30,8 @@ export interface ConfigStatus {
   generation: string | null;
   state: Rollout['phase'];
   since: Ms;
+  /** The files that it was well on before are kept. */
+  canGoBack: boolean;
   /** What was judged bad last, and why; null once another has proved good. */
   bad: Bad | null;
 }
@@ -97,11 +99,12 @@ export class Rollouts {
   statusOf(name: string): ConfigStatus | undefined {
     const entry = this.#entries.get(name);
     if (!entry) return undefined;
-    const { phase, generation } = entry.rollout;
+    const { phase, generation, canGoBack } = entry.rollout;
     return {
       generation: generation ?? null,
       state: phase,
       since: entry.changedAt,
+      canGoBack,
       bad: entry.lastBad ?? null,
     };
   }

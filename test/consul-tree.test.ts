@@ -52,6 +52,25 @@ test('put → file → restarted exactly once; the same value again → nothing'
   assert.equal(tree.eventsOf('died').length, 0, 'a restart for new config is no crash');
 });
 
+test('a key that is deleted keeps its value, and status says so until it is there again', async (t) => {
+  await consul.put('e2e/gone', 'one');
+  const tree = follow(t, { 'app/run': APP, 'app/templates/app.conf.hbs': template('e2e/gone', 'restart') });
+  await tree.event('started', 'app');
+  const kept = (): unknown =>
+    (JSON.parse(tree.control('status', 'app', '--json').stdout) as { services: { kept: unknown }[] })
+      .services[0]?.kept;
+  assert.deepEqual(kept(), []);
+  await consul.delete('e2e/gone');
+  await until('it to be kept', () => (kept() as string[]).length > 0);
+  assert.deepEqual(kept(), ['key "e2e/gone"']);
+  const words = 'key "e2e/gone" (gone, last value kept)';
+  for (const args of [['status'], ['status', 'app']]) assert.ok(tree.control(...args).stdout.includes(words));
+  await consul.put('e2e/gone', 'one');
+  await until('it to be there', () => (kept() as string[]).length === 0);
+  assert.equal(tree.eventsOf('config changed').length, 0);
+  assert.equal(tree.control('check').code, 0);
+});
+
 test('several changes at once are one restart', async (t) => {
   for (const key of ['x', 'y', 'z']) await consul.put(`e2e/many/${key}`, '0');
   const text = `{{!--\ndest: \${OUT}/app.conf\n--}}\n{{key "e2e/many/x"}}{{key "e2e/many/y"}}{{key "e2e/many/z"}}\n`;

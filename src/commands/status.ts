@@ -95,6 +95,7 @@ function details(service: ServiceStatus, now: number): string[] {
     ['depends on', listed(service.dependencies.map(({ name, is }) => `${name} (${is})`))],
     ['complaint', service.complaint ?? undefined],
     ['config held back', heldBackWords(service)],
+    ['values kept', keptWords(service)],
     ['config', rolloutWords(service)],
     ['crashes', crashes === 0 ? undefined : `${crashes} in a row`],
     ['last end', death ? `${endWords(death)}, at ${death.at} (${ago(death.at, now)} ago)` : undefined],
@@ -136,6 +137,7 @@ function notes(service: ServiceStatus, now: number): string {
     service.complaint,
     waitsFor && `waits for ${waitsFor}`,
     heldBack && `config held back: ${heldBack}`,
+    keptWords(service),
     rolloutNote(service),
     nextStart === null ? undefined : `starts in ${left(nextStart, now)}`,
     death ? `last end: ${endWords(death)}` : undefined,
@@ -161,6 +163,12 @@ function heldBackWords({ heldBack }: ServiceStatus): string | undefined {
   return listed(
     heldBack.map((each) => (/^(key|keys under|service) "/.test(each) ? `waits for ${each}` : each)),
   );
+}
+
+/** Somebody took them away, and the config still has them. */
+function keptWords({ kept }: ServiceStatus): string | undefined {
+  const words = listed(kept);
+  return words && `${words} (gone, last value kept)`;
 }
 
 /** What was never executed ran for no time. */

@@ -71,6 +71,8 @@ export interface ServiceStatus {
   complaint: string | null;
   /** Why its config is not what its templates and the source now say, though it runs on what it has. */
   heldBack: string[];
+  /** What its templates ask and is gone from the source: the last value of each still stands. */
+  kept: string[];
   /**
    * The generation of its config that it runs on, and how it fares: null for a service without templates. `bad`: the last
    * that it could not live with, until another proves good.
@@ -79,6 +81,8 @@ export interface ServiceStatus {
     generation: string | null;
     state: 'unproven' | 'settling' | 'good' | 'bad' | 'recovering';
     since: string;
+    /** The files that it was well on before are kept. */
+    canGoBack: boolean;
     bad: { generation: string; cause: string } | null;
   } | null;
   /** Why it cannot be started, as its directory was last read. */

@@ -141,6 +141,7 @@ export const DEFINITIONS = {
     waitsFor: texts('what its start waits for, in words'),
     complaint: textOrNull('how its check or its health was answered last, where that was no yes'),
     heldBack: texts('why its config is older than its templates and the source, in words'),
+    kept: texts('what its templates ask and is gone from the source: the last value of each still stands'),
     rollout: {
       description: 'of a service with templates: how it fares on its config',
       oneOf: [
@@ -152,6 +153,7 @@ export const DEFINITIONS = {
             description: 'settling: new, being judged; recovering: started again on the previous files',
           },
           since: time('the last change of either'),
+          canGoBack: { type: 'boolean', description: 'the files that it was well on before are kept' },
           bad: {
             description: 'what it could not live with, until another generation proves good',
             oneOf: [

@@ -70,6 +70,7 @@ export function serviceStatus(tree: Tree, member: Member): ServiceStatus {
     waitsFor: tree.waitsFor(member),
     complaint: runner.complaint ?? null,
     heldBack: tree.gate.isOpen(runner.name) ? [...tree.gate.missing(runner.name)] : [],
+    kept: [...tree.gate.kept(runner.name)],
     rollout: rollout ? { ...rollout, since: iso(rollout.since) } : null,
     problem: problem?.message ?? null,
     hint: problem?.hint ?? null,

@@ -39,6 +39,8 @@ export type Report =
    * `stale`: every destination holds a file from before, these.
    */
   | { type: 'waiting'; service: string; missing: string[]; stale?: Stale }
+  /** Of what this service's templates ask, in words, what is gone from the source: the last value of each still stands. */
+  | { type: 'kept'; service: string; kept: string[] }
   /** The source (`consul at 127.0.0.1:8500`): answering, or away since a wall-clock time in ms. */
   | { type: 'source'; name: string; awaySince: number | null; cause: string | null };
 
@@ -111,6 +113,8 @@ export function decodeReport(line: string): Report | undefined {
       ...(isStale(stale) ? { stale } : {}),
     };
   }
+  if (value?.['type'] === 'kept' && typeof value['service'] === 'string' && isStrings(value['kept']))
+    return { type: 'kept', service: value['service'], kept: value['kept'] };
   if (value?.['type'] === 'source' && typeof value['name'] === 'string') {
     const awaySince = typeof value['awaySince'] === 'number' ? value['awaySince'] : null;
     const cause = typeof value['cause'] === 'string' ? value['cause'] : null;

@@ -7,6 +7,8 @@ export interface Standing {
   files: RenderedFile[] | undefined;
   /** What is lacking, in words; empty when all is well. */
   missing: string[];
+  /** What is gone from the source and still has its last value here, in words. */
+  kept: string[];
   /** The files that the service was well on before are kept. */
   canGoBack: boolean;
   /** Half of a generation had been in place. */
@@ -25,6 +27,7 @@ export interface Board {
 /** A report has room for no more, and nobody would read it. */
 const MOST_MISSING = 20;
 const MOST_WORDS = 1000;
+const NONE = '[]';
 
 /**
  * Turns standings into reports, and says nothing twice. Reports are levels: the tree compares the files of `rendered`
@@ -32,17 +35,19 @@ const MOST_WORDS = 1000;
  * files are reported as they are, its own with its last good content, and `waiting` behind it says what is wrong.
  */
 export function createBoard(report: (report: Report) => void): Board {
-  const told = new Map<string, { files: string; missing: string }>();
+  const told = new Map<string, { files: string; missing: string; kept: string }>();
   return {
-    tell(service, { files, missing: all, canGoBack, mended, stale }) {
+    tell(service, { files, missing: all, kept: allKept, canGoBack, mended, stale }) {
       const missing = inShort(all);
-      const before = told.get(service) ?? { files: '', missing: '[]' };
+      const kept = inShort(allKept);
+      const before = told.get(service) ?? { files: '', missing: NONE, kept: NONE };
       const now = {
         files: files ? JSON.stringify(files) : before.files,
         missing: JSON.stringify(missing),
+        kept: JSON.stringify(kept),
       };
       told.set(service, now);
-      const cleared = missing.length === 0 && before.missing !== '[]';
+      const cleared = missing.length === 0 && before.missing !== NONE;
       const rendered = files !== undefined && (now.files !== before.files || cleared || mended);
       if (rendered)
         report({
@@ -60,8 +65,12 @@ export function createBoard(report: (report: Report) => void): Board {
           missing,
           ...(files || !stale ? {} : { stale: { generation: generationOf(stale), files: stale } }),
         });
+      if (now.kept !== before.kept) report({ type: 'kept', service, kept });
     },
-    forget: () => told.clear(),
+    forget() {
+      // What was told of as kept may be so no more, and is to be told either way.
+      for (const service of told.keys()) told.set(service, { files: '', missing: NONE, kept: '' });
+    },
   };
 }
 

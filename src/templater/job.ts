@@ -18,6 +18,8 @@ export interface Job {
   refused: string | undefined;
   /** What it cannot be rendered without, in words. */
   missing: string[];
+  /** What is gone from the source and still has its last value here, in words. */
+  kept: string[];
   /** Why it cannot be rendered or written, hint included. */
   problem: string | undefined;
   /** In a row. */
@@ -40,6 +42,7 @@ export function newJob(template: Template): Job {
     found: undefined,
     refused: undefined,
     missing: [],
+    kept: [],
     problem: undefined,
     failedWrites: 0,
     retry: undefined,

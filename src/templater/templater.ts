@@ -181,6 +181,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
     if (outcome.text !== undefined) job.usedWell = outcome.used;
     job.used = new Map([...job.usedWell, ...outcome.used]);
     job.missing = outcome.missing;
+    job.kept = outcome.kept;
     for (const query of outcome.kept) subscriptions.sayKept(query);
     if (outcome.error !== undefined)
       fail(job, log, 'could not render', `cannot render ${file}: ${outcome.error}`);
@@ -196,7 +197,8 @@ export function createTemplater(options: TemplaterOptions): Templater {
       const missing = [
         ...new Set([...unit.jobs.flatMap(lacks), ...(heldBack === undefined ? [] : [heldBack])]),
       ];
-      board.tell(unit.service, { files, missing, canGoBack, mended: unit.wasTorn, stale });
+      const kept = [...new Set(unit.jobs.flatMap((job) => job.kept))];
+      board.tell(unit.service, { files, missing, kept, canGoBack, mended: unit.wasTorn, stale });
       if (files) unit.wasTorn = false;
     }
     if (working.size === 0) options.told?.([...jobs.values()]);

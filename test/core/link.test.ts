@@ -140,7 +140,9 @@ test('decoding throws at nothing, and lets nothing through that is not of its sh
         return;
       }
       assert.equal(typeof report.service, 'string');
-      if (report.type === 'waiting') for (const word of report.missing) assert.equal(typeof word, 'string');
+      if (report.type === 'kept') for (const word of report.kept) assert.equal(typeof word, 'string');
+      else if (report.type === 'waiting')
+        for (const word of report.missing) assert.equal(typeof word, 'string');
       else
         for (const file of report.files)
           assert.ok(parseAction(file.onChange) === file.onChange && typeof file.dest === 'string');

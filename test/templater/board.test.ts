@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { encode, MAX_LINE, type Report } from '../../src/core/link.ts';
 import { createBoard } from '../../src/templater/board.ts';
 
-const NOTHING = { files: undefined, canGoBack: false, mended: false, stale: undefined };
+const NOTHING = { files: undefined, canGoBack: false, mended: false, stale: undefined, kept: [] };
 
 test('however much is missing, a report of it fits the link, and says how much more there is', () => {
   const reports: Report[] = [];

@@ -123,7 +123,7 @@ test('the board says each thing once', () => {
       const { generation, canGoBack, ...rest } = { generation: '', canGoBack: false, ...report };
       return rest;
     });
-  const rest = { canGoBack: false, mended: false, stale: undefined };
+  const rest = { canGoBack: false, mended: false, stale: undefined, kept: [] as string[] };
   board.tell('web', { files: undefined, missing: ['key "a"'], ...rest });
   board.tell('web', { files: undefined, missing: ['key "a"'], ...rest });
   assert.deepEqual(told(), [{ type: 'waiting', service: 'web', missing: ['key "a"'] }]);
@@ -141,7 +141,13 @@ test('the board says each thing once', () => {
   ]);
   board.tell('web', { files: [other], missing: [], ...rest });
   assert.deepEqual(told(), [{ type: 'rendered', service: 'web', files: [other] }]);
+  board.tell('web', { files: [other], missing: [], ...rest, kept: ['key "a"'] });
+  assert.deepEqual(told(), [{ type: 'kept', service: 'web', kept: ['key "a"'] }]);
+  // Also that nothing is kept: who was told otherwise must hear it.
   board.forget();
   board.tell('web', { files: [other], missing: [], ...rest });
-  assert.deepEqual(told(), [{ type: 'rendered', service: 'web', files: [other] }]);
+  assert.deepEqual(told(), [
+    { type: 'rendered', service: 'web', files: [other] },
+    { type: 'kept', service: 'web', kept: [] },
+  ]);
 });
