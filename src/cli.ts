@@ -246,7 +246,12 @@ export const COMMANDS = {
     words: [1, MANY],
     takes: ['service'],
   },
-  rescan: { usage: 'rescan', help: 'read the services directory again', options: ['socket'], words: [0, 0] },
+  rescan: {
+    usage: 'rescan',
+    help: 'read the services directory again, and let bad config be tried again',
+    options: ['socket'],
+    words: [0, 0],
+  },
   stop: { usage: 'stop', help: 'stop the whole tree, and wait for it', options: ['socket'], words: [0, 0] },
   lint: {
     usage: 'lint [scandir] [--json]',

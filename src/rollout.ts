@@ -83,6 +83,11 @@ export class Rollouts {
     this.#step(name, entry, { type: 'died', death });
   }
 
+  /** Somebody has looked into what was bad: it may be tried again. */
+  forgive(): void {
+    for (const [name, entry] of this.#entries) this.#step(name, entry, { type: 'forgiven' });
+  }
+
   /** The service is gone; one that comes by its name begins anew. */
   forget(name: string): void {
     const entry = this.#entries.get(name);
@@ -171,6 +176,9 @@ function say(
       break;
     case 'taken back':
       log.warn('config taken back', { generation });
+      break;
+    case 'forgiven':
+      log.info('bad config allowed again', { generation: effect.bad.generation });
       break;
     case 'cleared':
       log.warn('config not to blame', {

@@ -159,10 +159,10 @@ export class Tree {
   /**
    * Reads the scandir again: adds what is new, stops what is gone, takes over changed settings. A SIGHUP may come ahead of
    * `start`, which reads it anyway.
-   * @param idle how to say that nothing came of it
+   * @param by an order, which is also one to try again what was bad; or the look at what has changed on disk
    * @throws UserError when it cannot be read or ordered: nothing changes then
    */
-  rescan(idle: 'info' | 'debug' = 'info'): Rescanned {
+  rescan(by: 'order' | 'watch' = 'order'): Rescanned {
     const { scandirs, hooks } = this.#options;
     const result: Rescanned = { added: [], removed: [], changed: [], files: {}, problems: [] };
     if (scandirs.length === 0 || this.stopping || !this.#begun) return result;
@@ -206,10 +206,12 @@ export class Tree {
       if (member.removed) result.removed.push(name);
     }
     this.#relate();
+    if (by === 'order') this.rollouts.forgive();
     this.gate.rescan();
     for (const member of this.members.values()) if (member.asked) this.#advance(member.runner.name);
     const { added, removed, changed } = result;
-    this.#log[[added, removed, changed].some(({ length }) => length > 0) ? 'info' : idle]('rescanned', {
+    const isNews = by === 'order' || [added, removed, changed].some(({ length }) => length > 0);
+    this.#log[isNews ? 'info' : 'debug']('rescanned', {
       added: added.join(', ') || undefined,
       removed: removed.join(', ') || undefined,
       changed: changed.join(', ') || undefined,

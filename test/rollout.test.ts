@@ -93,9 +93,13 @@ for (const source of ['a file', 'Consul'])
       assert.ok(tree.control('events', 'app').stdout.includes(said), said);
     // The same content is not tried again.
     await put('bad', tree);
+    assert.equal(tree.control('rescan').code, 0);
+    await tree.event('config judged bad', 'app', 2);
+    assert.equal((await tree.event('bad config allowed again', 'app'))['generation'], bad);
+    await tree.event('config proved good', 'app', 2);
     await put('two', tree);
     await until('two', () => tree.lines('seen').at(-1) === 'two');
-    assert.equal(tree.eventsOf('config judged bad').length, 1);
+    assert.equal(tree.eventsOf('config judged bad').length, 2);
     await until('two to be good', () => configOf(tree).state === 'good');
     await until('nothing to be left', () => leftovers(tree).length === 0);
   });

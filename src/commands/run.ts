@@ -194,7 +194,7 @@ export async function run(
     await tellOfVariables(log);
     oom = await watchMemory();
     if (isWatched) {
-      const look = coalesce(() => rescanTree(tree, log, 'debug'));
+      const look = coalesce(() => rescanTree(tree, log, 'watch'));
       for (const path of scandirs) await watch(path, log, look);
     }
     const exitCode = await ended.promise;
@@ -340,10 +340,9 @@ function coalesce(work: () => void): () => void {
   };
 }
 
-/** @param idle how to say that nothing came of it */
-function rescanTree(tree: Tree, log: RootLog, idle: 'info' | 'debug' = 'info'): void {
+function rescanTree(tree: Tree, log: RootLog, by: 'order' | 'watch' = 'order'): void {
   try {
-    tree.rescan(idle);
+    tree.rescan(by);
   } catch (error) {
     const { message, hint } = error as UserError;
     log.error(message, { hint });

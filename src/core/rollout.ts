@@ -88,6 +88,8 @@ export type RolloutEvent =
   | { type: 'died'; death: Death }
   /** The service changed. */
   | { type: 'changed'; before: Service }
+  /** Somebody has looked into it: what was bad may be tried again. */
+  | { type: 'forgiven' }
   | { type: 'timeout' };
 
 export type RolloutEffect =
@@ -97,7 +99,7 @@ export type RolloutEffect =
   | { do: 'tell' }
   | { do: 'say'; what: 'changed'; actions: readonly Action[] }
   | { do: 'say'; what: 'proved good' }
-  | { do: 'say'; what: 'judged bad' | 'cleared'; bad: Bad }
+  | { do: 'say'; what: 'judged bad' | 'cleared' | 'forgiven'; bad: Bad }
   | { do: 'say'; what: 'taken back' };
 
 export interface RolloutStep {
@@ -149,6 +151,7 @@ export function stepRollout(
   let next = rollout;
   if (event.type === 'rendered') next = rendered(next, event, around, now, effects);
   if (event.type === 'died') next = died(next, event.death, around, now, effects);
+  if (event.type === 'forgiven') next = forgiven(next, effects);
   if (event.type === 'changed') next = changed(next, event.before, around, now, effects);
   const hasGivenUp = around.service.is === 'failed' && next.owed.length === 0;
   if (!around.wanted || (hasGivenUp && event.type === 'changed')) next = release(next, effects);
@@ -260,6 +263,15 @@ function changed(
   if (!isNew || settle === 0 || !hasBeenReady || inTrouble) return started;
   effects.push({ do: 'tell' });
   return { ...onTrial(started, true, now), isDoubtful: false };
+}
+
+/** While it is taken back, or the service judged on what was before, the mark is part of that. */
+function forgiven(rollout: Rollout, effects: RolloutEffect[]): Rollout {
+  const { phase, bad } = rollout;
+  if (bad.length === 0 || phase === 'bad' || phase === 'recovering') return rollout;
+  for (const each of bad) effects.push({ do: 'say', what: 'forgiven', bad: each });
+  effects.push({ do: 'tell' });
+  return { ...rollout, bad: [] };
 }
 
 /** @param canBlame otherwise it is only waited for the service to be well */

@@ -57,6 +57,18 @@ describe('stories', () => {
     world.value = 'bad';
     settle(world);
     assert.equal(world.acts.length, 2, 'the same content is not tried again');
+    world.take({ type: 'forgiven' });
+    settle(world);
+    assert.deepEqual(world.words.slice(5), [
+      'forgiven',
+      'changed',
+      'judged bad',
+      'changed',
+      'taken back',
+      'proved good',
+    ]);
+    assert.equal(world.acts.length, 4, 'tried once more, and taken back once more');
+    world.acts = world.acts.slice(2);
     world.value = 'three';
     settle(world);
     assert.equal(world.runsOn, 'three+three');
