@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
+import { Prefixer } from '../src/commands/logs.ts';
 import { BUNDLE, NODE, type RunningTree, SLEEPER, startTree, until } from './tree.ts';
 
 const CAPTURED = { args: ['--capture'], env: { SUPERVISE_LOG_FORMAT: 'text' } };
@@ -29,6 +30,18 @@ test('of several, each line says whose it is', async (t) => {
   };
   const tree = startTree(t, files, { args: ['--log-prefix'] });
   await until('all lines', () => tree.control('logs', 'a', 'b').stdout === '[a] one\n[a] two\n[b] three\n');
+});
+
+test('of several, a line that has no end is shown all the same: at the end, or when it is long', () => {
+  const prefixer = new Prefixer();
+  const take = (service: string, text: string): string => prefixer.take({ service, text }).toString();
+  assert.equal(take('a', 'one\ntw'), '[a] one\n');
+  assert.equal(take('b', 'x\n'), '[b] x\n');
+  assert.equal(take('a', 'o\nthr'), '[a] two\n');
+  const long = 'y'.repeat(70_000);
+  assert.equal(take('b', long), `[b] ${long}\n`);
+  assert.equal(take('b', 'z\nafter\n'), '[b]+ z\n[b] after\n');
+  assert.equal(prefixer.end().toString(), '[a] thr\n');
 });
 
 test('no more than 64 KiB, from the beginning of a line, and what a dead run said as well', async (t) => {

@@ -7,18 +7,21 @@ import { EXIT } from '../errors.ts';
 import type { Print } from './control.ts';
 
 const NEWLINE = 0x0a;
+/** A line without an end is not waited for beyond this. */
+const MOST_BEGUN = 65_536;
 
 /** `supervise logs`: the last output of services; with `--follow` on, until the tree ends. Returns the exit code. */
 export async function logs({ words, options }: Invocation, print: Print): Promise<number> {
   await tellOfLoggers(words, options.socket);
-  const dress = new Set(words).size > 1 ? prefixer() : bytesOf;
+  const prefixer = new Set(words).size > 1 && !options.json ? new Prefixer() : undefined;
   const tell = (data: unknown): boolean => {
     const records = (data ?? []) as readonly OutputRecord[];
     return options.json
       ? print(records.map((record) => `${printable(JSON.stringify(record))}\n`).join(''))
-      : print(Buffer.concat(records.map(dress)));
+      : print(Buffer.concat(records.map((each) => prefixer?.take(each) ?? bytesOf(each))));
   };
   tell(await ask({ do: 'logs', services: words, follow: options.follow }, options.socket, tell));
+  if (prefixer) print(prefixer.end());
   return EXIT.yes;
 }
 
@@ -35,18 +38,44 @@ function bytesOf({ text, base64 }: OutputRecord): Buffer {
 }
 
 /** Of several services, each line says whose it is; what is no whole line yet waits for its rest. */
-function prefixer(): (record: OutputRecord) => Buffer {
-  const begun = new Map<string, Buffer>();
-  return (record) => {
+export class Prefixer {
+  readonly #begun = new Map<string, Buffer>();
+  /** Those whose last line went out in part: it was too long to wait for its rest. */
+  readonly #brokenOff = new Set<string>();
+
+  /** What can be shown of it by now. */
+  take(record: OutputRecord): Buffer {
     const { service } = record;
-    const bytes = Buffer.concat([begun.get(service) ?? Buffer.alloc(0), bytesOf(record)]);
+    const bytes = Buffer.concat([this.#begun.get(service) ?? Buffer.alloc(0), bytesOf(record)]);
     const pieces: Buffer[] = [];
     let at = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, at)) {
-      pieces.push(Buffer.from(`[${printable(service)}] `), bytes.subarray(at, end + 1));
+      pieces.push(this.#line(service, bytes.subarray(at, end)));
+      this.#brokenOff.delete(service);
       at = end + 1;
     }
-    begun.set(service, bytes.subarray(at));
+    this.#begun.set(service, bytes.subarray(at));
+    if (bytes.length - at > MOST_BEGUN) pieces.push(this.#breakOff(service));
     return Buffer.concat(pieces);
-  };
+  }
+
+  /** Nothing more comes: lines without an end go out as they are. */
+  end(): Buffer {
+    return Buffer.concat([...this.#begun.keys()].map((service) => this.#breakOff(service)));
+  }
+
+  #breakOff(service: string): Buffer {
+    const begun = this.#begun.get(service) ?? Buffer.alloc(0);
+    this.#begun.delete(service);
+    if (begun.length === 0) return begun;
+    const line = this.#line(service, begun);
+    this.#brokenOff.add(service);
+    return line;
+  }
+
+  /** As the tree writes it: the rest of a line that was broken off has a mark. */
+  #line(service: string, bytes: Buffer): Buffer {
+    const mark = this.#brokenOff.has(service) ? '+' : '';
+    return Buffer.concat([Buffer.from(`[${printable(service)}]${mark} `), bytes, Buffer.from([NEWLINE])]);
+  }
 }
