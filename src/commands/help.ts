@@ -8,8 +8,8 @@ import {
   type OptionName,
   type OptionSpec,
 } from '../cli.ts';
+import { columns, WIDE } from '../core/columns.ts';
 import { didYouMean, UserError } from '../errors.ts';
-import { columns, WIDE } from './columns.ts';
 import { TOPICS } from './reference.ts';
 
 /** `supervise help [topic]`: a topic is a verb, or a page of the reference. Returns the text. */

@@ -1,13 +1,13 @@
 /** The pages of `supervise help`, drawn from the data that the code itself goes by wherever there are such. */
 import { envName, OPTIONS, type OptionName } from '../cli.ts';
 import { protocolSchema } from '../control/schema.ts';
+import { columns, folded, WIDE } from '../core/columns.ts';
 import { VARIABLES } from '../core/environment.ts';
 import { HOOKS } from '../core/hook-docs.ts';
 import { SERVICE_FILES } from '../core/servicedir.ts';
 import { EXIT, EXIT_MEANINGS } from '../errors.ts';
 import { socketCandidates } from '../os/runtime-dir.ts';
 import { PASSED_ON, SIGNALS } from '../os/signals.ts';
-import { columns, folded, WIDE } from './columns.ts';
 
 interface Topic {
   /** A line of the overview. */

@@ -3,11 +3,11 @@ import type { Invocation } from '../cli.ts';
 import { ask } from '../control/client.ts';
 import type { ServiceStatus, Status } from '../control/protocol.ts';
 import { deathName } from '../control/state.ts';
+import { columns } from '../core/columns.ts';
 import { formatDuration } from '../core/duration.ts';
 import { packageTitle } from '../core/package.ts';
 import { printable, printableLines } from '../core/printable.ts';
 import { EXIT } from '../errors.ts';
-import { columns } from './columns.ts';
 import type { Print } from './control.ts';
 
 /** `supervise status`: a table, or all that is known of those named; `--watch` goes on. Returns the exit code. */

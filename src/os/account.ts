@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { entriesIn, isNumber, LISTS, notListed } from '../core/accounts.ts';
 import type { Account, UserSpec } from '../core/servicedir.ts';
 import { causeOf, errno, UserError } from '../errors.ts';
 import { statusField } from './proc.ts';
 
-/** Where names are listed. Read as they are: the C library's other sources of names (LDAP …) are not for containers. */
-const LISTS = { passwd: '/etc/passwd', group: '/etc/group' };
 /** Of include/uapi/linux/capability.h */
 const CAP_SETGID = 6;
 const CAP_SETUID = 7;
@@ -24,7 +23,7 @@ export function accountLookUp(lists = LISTS, mayBecome: (account: Account) => bo
       ([name, , uid]) => name === user || (isNumber(user) && Number(uid) === Number(user)),
     );
     const [name, , listedUid, listedGid, , home] = listed ?? [];
-    if (!listed && !isNumber(user)) throw missing('user', user, lists.passwd);
+    if (!listed && !isNumber(user)) throw notListed('user', user, lists.passwd);
     const uid = Number(listedUid ?? user);
     const account = { uid, name, home, ...groupsOf() };
     if ([uid, account.gid, ...account.groups].some((id) => id > MOST_ID))
@@ -55,7 +54,7 @@ export function accountLookUp(lists = LISTS, mayBecome: (account: Account) => bo
       const found = group().find(([each]) => each === wanted)?.[2];
       if (found !== undefined) return Number(found);
       if (isNumber(wanted)) return Number(wanted);
-      throw missing('group', wanted, lists.group);
+      throw notListed('group', wanted, lists.group);
     }
   };
 }
@@ -73,30 +72,14 @@ function weMayBecome(account: Account): boolean {
   return has(CAP_SETUID) && has(CAP_SETGID);
 }
 
-/** `name:password:id:…`, line by line, as lists of fields; what is no such line is passed over. */
 function entriesOf(file: string): string[][] {
-  let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    return entriesIn(readFileSync(file, 'utf8'));
   } catch (error) {
     // No list, no names: numbers do without.
     if (errno(error) === 'ENOENT') return [];
     throw new UserError(`cannot read ${file}: ${causeOf(error)}`, { cause: error });
   }
-  return text
-    .split('\n')
-    .map((line) => line.split(':'))
-    .filter(([name, , id]) => name && isNumber(id));
-}
-
-function missing(what: string, name: string, file: string): UserError {
-  return new UserError(`cannot find the ${what} "${name}": it is not in ${file}`, {
-    hint: 'add it to the image, or give its number',
-  });
-}
-
-function isNumber(text: string | undefined): boolean {
-  return text !== undefined && /^\d{1,10}$/.test(text);
 }
 
 function once<T>(make: () => T): () => T {

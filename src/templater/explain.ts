@@ -1,3 +1,4 @@
+import { columns } from '../core/columns.ts';
 import { formatDuration, type Ms } from '../core/duration.ts';
 import { printable } from '../core/printable.ts';
 import { type Job, lacks } from './job.ts';
@@ -58,7 +59,8 @@ export function explanationText({ source, templates }: Explanation, now: Ms): st
   for (const { template, dest, missing, queries } of templates) {
     lines.push('', `${template}${dest === undefined ? '' : ` → ${dest}`}`);
     for (const each of missing) lines.push(`  lacks ${each}`);
-    if (queries.length > 0) lines.push(...table(queries.map((query) => row(query, now))));
+    if (queries.length > 0)
+      lines.push(...columns([HEAD, ...queries.map((query) => row(query, now))], { indent: '  ' }));
   }
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -78,12 +80,4 @@ function row(state: QueryState, now: Ms): string[] {
     state.sharedWith === null ? state.connection : `part of ${state.sharedWith}`,
     state.problem === null ? next : `${next}: ${state.problem}`,
   ];
-}
-
-function table(rows: readonly string[][]): string[] {
-  const all = [HEAD, ...rows];
-  const widths = HEAD.map((_, column) => Math.max(...all.map((each) => each[column]?.length ?? 0)));
-  return all.map((each) =>
-    `  ${each.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
-  );
 }

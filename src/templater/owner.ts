@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { entriesIn, LISTS, notListed } from '../core/accounts.ts';
 import { causeOf, UserError } from '../errors.ts';
 
 /** Whom a file shall belong to, as written: names or numbers, of which one may be left out. */
@@ -24,26 +25,14 @@ export function parseOwner(text: string): Owner | undefined {
  * Looks names up in /etc/passwd and /etc/group, anew each time: an image layer or an entrypoint may add them late.
  * @throws UserError for a name that is not there
  */
-export async function lookUpOwner(
-  owner: Owner,
-  files = { passwd: '/etc/passwd', group: '/etc/group' },
-): Promise<Ids> {
+export async function lookUpOwner(owner: Owner, files = LISTS): Promise<Ids> {
   return {
     uid: owner.user === undefined ? undefined : await lookUp('user', owner.user, files.passwd),
     gid: owner.group === undefined ? undefined : await lookUp('group', owner.group, files.group),
   };
 }
 
-/** The number of a name in a file whose lines are `name:password:number:…`; undefined where it is not there. */
-export function idIn(text: string, name: string): number | undefined {
-  for (const line of text.split('\n')) {
-    const [entry, , id] = line.split(':');
-    if (entry === name && id !== undefined && /^\d+$/.test(id)) return Number(id);
-  }
-  return undefined;
-}
-
-async function lookUp(what: string, name: string, file: string): Promise<number> {
+async function lookUp(what: 'user' | 'group', name: string, file: string): Promise<number> {
   // A name of digits that is listed is a name all the same, as for chown; it is rare enough to look second.
   if (/^\d+$/.test(name)) return Number(name);
   let text: string;
@@ -52,9 +41,7 @@ async function lookUp(what: string, name: string, file: string): Promise<number>
   } catch (error) {
     throw new UserError(`cannot find the ${what} "${name}": ${file}: ${causeOf(error)}`, { cause: error });
   }
-  const id = idIn(text, name);
-  if (id !== undefined) return id;
-  throw new UserError(`cannot find the ${what} "${name}": it is not in ${file}`, {
-    hint: `add it to the image, or give its number`,
-  });
+  const [, , id] = entriesIn(text).find(([entry]) => entry === name) ?? [];
+  if (id !== undefined) return Number(id);
+  throw notListed(what, name, file);
 }
