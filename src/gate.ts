@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Ms } from './core/duration.ts';
 import { decodeReport, encode, type Judgement, MAX_LINE, type Report, type Stale } from './core/link.ts';
 import type { Fields, Log } from './log.ts';
 
@@ -21,6 +22,8 @@ export interface GateListener {
 
 /** What a templater has not read yet; one of the user's may never read, and is told all of it again when it does. */
 const MOST_UNREAD = 65_536;
+/** The built-in templater's first word is that it runs; it takes some tenths of a second. */
+const MOST_SILENCE: Ms = 30_000;
 /** A templater that says so much that makes no sense is none. */
 const MOST_NONSENSE = 20;
 
@@ -82,9 +85,15 @@ export class Gate {
     this.#stale.delete(service);
   }
 
-  /** The templater was started (again). It may be a script of the user's, so nothing that it says is trusted. */
-  connected(socket: Socket): void {
+  /**
+   * The templater was started (again). It may be a script of the user's, so nothing that it says is trusted.
+   * @param silent called when nothing was said for so long that nothing will be: a Node that is refused threads as it starts
+   *   hangs, and never runs a line of ours
+   */
+  connected(socket: Socket, silent?: () => void): void {
     this.#socket = socket;
+    const impatience = silent && setTimeout(silent, MOST_SILENCE);
+    socket.once('data', () => clearTimeout(impatience));
     this.#isBehind = false;
     this.#kept.clear();
     socket.write(encode({ type: 'judgements', services: this.#listener.judgements() }));
@@ -113,6 +122,7 @@ export class Gate {
       skipping = true;
     });
     socket.on('close', () => {
+      clearTimeout(impatience);
       if (this.#socket === socket) this.#socket = undefined;
     });
   }
@@ -141,6 +151,7 @@ export class Gate {
   #take(line: string): boolean {
     const report = decodeReport(line);
     if (!report) return false;
+    if (report.type === 'begun') return true;
     if (report.type === 'source') this.#hearOfSource(report);
     else if (!this.#listener.isKnown(report.service)) return true;
     else if (report.type === 'waiting') this.#waiting(report);

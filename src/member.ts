@@ -41,7 +41,7 @@ export interface MemberListener {
   crashed(member: Member, death: Death, next: Verdict): void;
   over(member: Member, death: Death): void;
   /** The templater was started, and this is the other end of its link. */
-  connected(socket: Socket): void;
+  connected(member: Member, socket: Socket): void;
   /** It goes for good at its next stop. */
   isLeaving(member: Member): boolean;
 }
@@ -78,7 +78,11 @@ export class Wiring {
     else options.streams = this.#streamsOf(name, output, () => member.runner.config.hasLogger);
     if (name === MAIN_COMMAND) options.stdin = 'inherit';
     if (name === TEMPLATER)
-      options.link = { fd: config.notificationFd === 3 ? 4 : 3, env: LINK_ENV, connected };
+      options.link = {
+        fd: config.notificationFd === 3 ? 4 : 3,
+        env: LINK_ENV,
+        connected: (socket) => connected(member, socket),
+      };
     if (ownerOf(name) !== undefined) options.hangUp = () => this.#hangUp(member);
     const runner = new ServiceRunner(
       config,

@@ -86,7 +86,7 @@ export class Tree {
       changed: (member, before) => this.#changed(member, before),
       crashed: (member, death, next) => this.#crashed(member, death, next),
       over: ({ runner }, death) => this.#over(runner, death),
-      connected: (socket) => this.gate.connected(socket),
+      connected: (member, socket) => this.gate.connected(socket, () => this.#unheard(member)),
       isLeaving: ({ removed }) => removed || this.stopping,
     });
     this.gate = new Gate(options.log.child({ service: TEMPLATER }), {
@@ -559,6 +559,13 @@ export class Tree {
     if (!member?.asked || !this.gate.openStale(name)) return false;
     member.runner.log.warn('started on files from before', { lacks });
     return true;
+  }
+
+  /** The templater has said nothing at all. One of the user's need not. */
+  #unheard({ runner }: Member): void {
+    if (runner.config.command === undefined) return;
+    runner.log.warn('heard nothing from the templater', { hint: 'it is started again' });
+    runner.send({ type: 'unhealthy' });
   }
 
   /** The templates of a service were not rendered in time: it has failed, until somebody orders a start. */

@@ -77,6 +77,7 @@ async function follow(options: Options, io: TemplateIo, native: Native | undefin
     },
     abort,
   );
+  link?.send({ type: 'begun' });
   const removePidFile = options.pidFile === undefined ? () => {} : writePidFile(options.pidFile);
   const mode = chooseMode(options, { ...sourceEnv, SUPERVISE_LINK_FD: undefined }, io, log);
   const { child } = mode;

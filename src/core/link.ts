@@ -21,6 +21,8 @@ export interface RenderedFile {
 
 /** templater → tree */
 export type Report =
+  /** It runs. The built-in one says so first of all, whatever it has to wait for after that. */
+  | { type: 'begun' }
   /**
    * All templates of this service are rendered and in place. `generation` names these contents, whenever and by whomever
    * they are rendered; `canGoBack`: the files that the service was well on before are kept, and can be put back;
@@ -86,6 +88,7 @@ export function encode(message: Report | Order): string {
 /** Checks what came in on the tree's side: the templater may be a script of the user's. */
 export function decodeReport(line: string): Report | undefined {
   const value = parse(line);
+  if (value?.['type'] === 'begun') return { type: 'begun' };
   if (
     value?.['type'] === 'rendered' &&
     typeof value['service'] === 'string' &&

@@ -49,7 +49,7 @@ const STOP_EVERY = 170;
 const EARLY = 0.25;
 const EARLY_MS = 600;
 /** All that should be up is, by then: far more than the greatest delay, as the machine may be busy with others. */
-export const CALM_MS = 20_000;
+export const CALM_MS = 45_000;
 /** Beyond the budget: the machine's own time. */
 const STOP_SLACK_MS = 1500;
 const ORDER_FORGOTTEN_MS = 10_000;

@@ -94,10 +94,11 @@ export class Judge {
           if (death.event === 'died') this.#undueHook(death);
           return false;
         }
+        const starvedSince = ledger.suffered(NOTHING_TO_BE_HAD, run.from - 500, death.at + TELLING_MS);
         const excuse =
           death.finish ??
-          (ledger.finishes.has(`${death.name} ${run.pid}`) ||
-            starved ||
+          (starvedSince ||
+            ledger.finishes.has(`${death.name} ${run.pid}`) ||
             death.late ||
             this.#isDisturbed(death));
         if (!excuse)

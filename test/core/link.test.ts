@@ -133,6 +133,7 @@ test('decoding throws at nothing, and lets nothing through that is not of its sh
       const report = decodeReport(text);
       if (!report) return;
       understood++;
+      if (report.type === 'begun') return;
       if (report.type === 'source') {
         assert.equal(typeof report.name, 'string');
         assert.ok(report.awaySince === null || typeof report.awaySince === 'number');

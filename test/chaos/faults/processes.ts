@@ -13,6 +13,7 @@ const SIGSTOP = 19;
 const STOPS = [19, 20, 21, 22];
 const LAST_SIGNAL = 64;
 const BURST = 1000;
+const MOST_WORDS = 80;
 
 /** Half of them kill for certain, in the way that is most common. */
 function anySignal(random: Random): number {
@@ -119,11 +120,11 @@ function strike(world: World, { pid, ppid }: Process, signal: number): string {
   const { ledger, subject, book } = world;
   const command = commandOf(pid);
   const inner = innerPid(pid);
-  const words = command.join(' ').slice(0, 80);
+  const words = command.join(' ');
   const run = [...book.running].find(([, { pid: own }]) => own === inner);
   // Between fork and exec: who it will be is not to be seen.
   if (inner === undefined || (words.includes('supervise.cjs') && run?.[0] !== 'templater'))
-    return `passed over ${words}`;
+    return `passed over ${words.slice(0, MOST_WORDS)}`;
   if (ppid === subject.pid) {
     const finish = command.indexOf('./finish');
     if (finish >= 0) ledger.finishes.add(`${command[finish + 3]} ${command[finish + 4]}`);
@@ -131,7 +132,7 @@ function strike(world: World, { pid, ppid }: Process, signal: number): string {
     else ledger.sent(inner, signal);
   }
   kill(pid, signal);
-  return `${signal} to ${words || 'what has no name'}, pid ${inner}`;
+  return `${signal} to ${words.slice(0, MOST_WORDS) || 'what has no name'}, pid ${inner}`;
 }
 
 function burst(truth: string, count: number): string {
