@@ -226,6 +226,8 @@ export class Campaign {
     if (!reply?.ok) return ['no answer to status'];
     const { services } = reply.data as Status;
     const unwell: string[] = [];
+    // What could not be read for want of a descriptor is read when somebody says so, as after any mending.
+    if (services.some(({ problem }) => problem !== null)) await ask(subject.socket, { do: 'rescan' }, 2000);
     for (const nature of company.natures.values()) {
       const status = services.find(({ name }) => name === nature.name);
       const dies = nature.name.startsWith('dies-');
