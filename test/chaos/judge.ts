@@ -188,6 +188,9 @@ export class Judge {
     const isAsleep = nature.kind === 'sleeper' && at - run.from > BEGINNING_MS;
     if (seen === 'exit 0' && byRealTime && KNOWN.has('a death by a real-time signal is told as exit 0'))
       verdicts.isKnown('a death by a real-time signal is told as exit 0');
+    // What was executed may have been anything.
+    else if (ledger.suffered(['scandir'], run.from - 500, run.from))
+      verdicts.checked('status of a run that was rewritten');
     else if (starved && !isAsleep) verdicts.checked('status while nothing was to be had');
     else
       verdicts.violate(

@@ -58,7 +58,7 @@ export class Subject {
     this.outlets = [
       new FifoReader(join(arena.directory, 'stdout'), () => {}),
       new FifoReader(join(arena.directory, 'stderr'), (line) => {
-        if (line.startsWith('talks:')) return;
+        if (/^(\[talks\] )?talks:/.test(line)) return;
         appendFileSync(log, `${line}\n`);
         noise(line);
       }),
@@ -111,6 +111,11 @@ export class Subject {
 
   get isAlive(): boolean {
     return this.end === undefined;
+  }
+
+  /** It has begun to tell what happens. */
+  get isUp(): boolean {
+    return this.follower.events.length > 0;
   }
 
   /** Ends it, come what may. */

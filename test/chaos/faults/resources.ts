@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { descriptorsOf } from '../processes.ts';
 import type { Fault } from '../world.ts';
 
+/** A start that is refused for want of what it needs is refused, with 111, and no fault of anybody. */
+const NOT_UP = 'it has yet to come up';
 const CHUNK = Buffer.alloc(65_536);
 
 export const RESOURCE_FAULTS: readonly Fault[] = [
@@ -12,8 +14,9 @@ export const RESOURCE_FAULTS: readonly Fault[] = [
     name: 'the disk is full',
     weight: 4,
     holds: 'disk',
-    act({ arena, held, ledger }, random) {
+    act({ arena, held, ledger, subject }, random) {
       const ms = random.from(50, 3000);
+      if (!subject.isUp) return NOT_UP;
       const path = join(arena.small, 'filler');
       const over = ledger.begin('no disk');
       held.hold('disk', ms, () => {
@@ -27,8 +30,9 @@ export const RESOURCE_FAULTS: readonly Fault[] = [
     name: 'the disk has no inodes',
     weight: 2,
     holds: 'disk',
-    act({ arena, held, ledger }, random) {
+    act({ arena, held, ledger, subject }, random) {
       const ms = random.from(50, 3000);
+      if (!subject.isUp) return NOT_UP;
       const path = join(arena.small, 'filler');
       const over = ledger.begin('no disk');
       held.hold('disk', ms, () => {
@@ -52,6 +56,7 @@ export const RESOURCE_FAULTS: readonly Fault[] = [
     act({ subject, held, ledger }, random) {
       const [ms, part] = [random.from(50, 2500), random.next()];
       const { pid } = subject;
+      if (!subject.isUp) return NOT_UP;
       // From what is too few for anything to what is enough for one more thing.
       const limit = Math.max(12, Math.round(descriptorsOf(pid) * (0.5 + part * 0.6)));
       const before = prlimit(pid, ['--output=SOFT', '--noheadings', '--raw', '--nofile']).trim();
