@@ -66,6 +66,15 @@ export function statusOf(pid: number, field: string): string | undefined {
   }
 }
 
+/** It waits for something to happen, and for nothing else: a Node that starts a process waits for that. */
+export function isIdle(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/wchan`, 'latin1').includes('epoll');
+  } catch {
+    return false;
+  }
+}
+
 /** What its descriptors lead to. */
 export function descriptorsOf(pid: number): number {
   try {

@@ -2,15 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ask } from './client.ts';
-import { innerPid, processes, processOf } from './processes.ts';
+import { innerPid, isIdle, processes } from './processes.ts';
 import type { World } from './world.ts';
 
 const LOOK_MS = 100;
 const FILE_MS = 25;
 const ASK_MS = 250;
-/** How long a zombie may last while PID 1 sleeps: it was seen asleep so often meanwhile. Where it has much to do, a little longer. */
+/** How long a zombie may last, where PID 1 was seen so often with nothing to do. Where it is busy, a little longer. */
 const ZOMBIE_MS = 1000;
-const ASLEEP = 5;
+const IDLE = 5;
 const BUSY_ZOMBIE_MS = 5000;
 /** How long an answer may take, where nothing keeps PID 1 from it. */
 export const ANSWER_MS = 3000;
@@ -19,8 +19,8 @@ const AFTER_MS = 1500;
 
 interface Zombie {
   since: number;
-  /** How often PID 1 was asleep meanwhile. */
-  asleep: number;
+  /** How often PID 1 was seen to have nothing to do meanwhile. */
+  idle: number;
 }
 
 export class Watch {
@@ -63,20 +63,20 @@ export class Watch {
     const zombies = new Map<string, Zombie>();
     // Whoever is stopped reaps nobody; and after it all wait that came meanwhile.
     const frozen = ledger.suffered(['frozen'], now, now);
-    const asleep = processOf(subject.pid)?.state === 'S' ? 1 : 0;
+    const idle = isIdle(subject.pid) ? 1 : 0;
     for (const { pid, ppid, state, startedAt } of processes()) {
       if (ppid !== subject.pid || state !== 'Z') continue;
       const key = `${pid} ${startedAt}`;
       const before = frozen || lag > LOOK_MS ? undefined : this.#zombies.get(key);
-      const zombie = before ?? { since: now, asleep: 0 };
-      zombie.asleep += asleep;
+      const zombie = before ?? { since: now, idle: 0 };
+      zombie.idle += idle;
       zombies.set(key, zombie);
       const lasts = now - zombie.since;
-      if ((lasts > ZOMBIE_MS && zombie.asleep > ASLEEP) || lasts > BUSY_ZOMBIE_MS)
+      if ((lasts > ZOMBIE_MS && zombie.idle > IDLE) || lasts > BUSY_ZOMBIE_MS)
         verdicts.violate(
           'no zombie lasts',
           `none for more than ${ZOMBIE_MS} ms`,
-          `pid ${innerPid(pid)} for ${Math.round(lasts)} ms, PID 1 asleep in ${zombie.asleep} looks`,
+          `pid ${innerPid(pid)} for ${Math.round(lasts)} ms, PID 1 idle in ${zombie.idle} looks`,
         );
     }
     this.#zombies = zombies;
