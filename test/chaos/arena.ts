@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  renameSync,
   rmdirSync,
   rmSync,
   writeFileSync,
@@ -54,12 +55,14 @@ export function makeArena(seed: number, files: Files): Arena {
   return arena;
 }
 
-/** The scandir as it should be, whatever it is; what is added is taken away. */
+/** The scandir as it should be, whatever it is; what is added is taken away. Written beside, so that nobody sees half of it. */
 export function restoreScandir({ scandir, files }: Arena): void {
-  rmSync(scandir, { recursive: true, force: true });
-  rmSync(`${scandir}.away`, { recursive: true, force: true });
-  mkdirSync(scandir);
-  writeFiles(scandir, files);
+  const [next, old] = [`${scandir}.next`, `${scandir}.old`];
+  mkdirSync(next);
+  writeFiles(next, files);
+  if (existsSync(scandir)) renameSync(scandir, old);
+  renameSync(next, scandir);
+  for (const path of [old, `${scandir}.away`]) rmSync(path, { recursive: true, force: true });
 }
 
 export function freshDisk({ small }: Arena): void {

@@ -20,7 +20,7 @@ import { STOP_TIMEOUT_MS, Subject } from './subject.ts';
 import { Truth } from './truth.ts';
 import type { Verdicts } from './verdicts.ts';
 import { Watch } from './watch.ts';
-import { type Fault, Held, pause, type World } from './world.ts';
+import { type Fault, Held, patience, pause, type World } from './world.ts';
 
 export interface CampaignOptions {
   arena: Arena;
@@ -198,10 +198,10 @@ export class Campaign {
         this.figures.slowestReturn = Math.max(this.figures.slowestReturn, took);
         break;
       }
-      if (took > CALM_MS) {
+      if (took > patience(CALM_MS)) {
         verdicts.violate(
           'what is wanted comes back',
-          `all of it within ${CALM_MS} ms of calm`,
+          `all of it within ${Math.round(patience(CALM_MS))} ms of calm`,
           unwell.join('; '),
         );
         return;
@@ -317,13 +317,13 @@ export class Campaign {
     if (way === 'stop') void ask(subject.socket, { do: 'stop' }, STOP_TIMEOUT_MS * 2);
     else kill(subject.pid, way === 'INT' ? 2 : 15);
     if (way === 'twice') setTimeout(() => subject.isAlive && kill(subject.pid, 15), second);
-    const most = STOP_TIMEOUT_MS + STOP_SLACK_MS;
+    const most = STOP_TIMEOUT_MS + patience(STOP_SLACK_MS);
     const end = await Promise.race([subject.ended, pause(most)]);
     if (!end)
       return verdicts.violate(
         'a stop ends within its budget',
         `within ${STOP_TIMEOUT_MS} ms`,
-        `still there after ${most} ms`,
+        `still there after ${Math.round(most)} ms`,
       );
     const took = end.at - from;
     this.figures.slowestStop = Math.max(this.figures.slowestStop, took);

@@ -24,6 +24,7 @@ const TELLING_MS = 8000;
 const BEGINNING_MS = 1500;
 /** By default nothing, or a stop. */
 const HARMLESS = new Set([17, 18, 19, 20, 21, 22, 23, 28]);
+/** A shell says of a child that was killed; what it says that to may have no reader. */
 const SIGPIPE = 13;
 const RTMIN = 34;
 const NOTHING_TO_BE_HAD: readonly Hardship[] = ['no descriptors', 'no processes', 'no disk'];
@@ -164,7 +165,7 @@ export class Judge {
       ...run.sent,
       ...(nature.sent ?? []),
       ...(nature.essential ? ledger.toPid1.filter((sent) => sent.at <= at).map(({ signal }) => signal) : []),
-      ...(nature.writes && ledger.suffered(['no reader'], run.from, at) ? [SIGPIPE] : []),
+      ...(nature.kind === 'script' && ledger.suffered(['no reader'], run.from, at) ? [SIGPIPE] : []),
       ...(book.ranOutOfTime ? [9] : []),
     ];
     const possible = new Set([

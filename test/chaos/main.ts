@@ -39,13 +39,13 @@ function goInside(): void {
   const user = process.getuid?.() === 0 ? [] : ['-r'];
   const argv = [...user, '-m', '-pf', '--kill-child', '--mount-proc', process.execPath, ...process.execArgv];
   const child = spawn('unshare', [...argv, import.meta.filename, ...process.argv.slice(2)], {
-    stdio: 'inherit',
-    // Both must have the same.
+    stdio: ['pipe', 'inherit', 'inherit'],
+    // Both must have the same. A session of its own: a terminal's Ctrl-C is told as it is told of any other end.
     env: { ...process.env, [INSIDE]: values.seed },
+    detached: true,
   });
-  // The one inside gets that of a terminal too, and has something to print.
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => child.kill('SIGKILL'));
+  // The end of its stdin is the end of the run, however we end.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.stdin?.end());
   child.once('exit', (code) => process.exit(code ?? 1));
 }
 
@@ -66,10 +66,11 @@ async function inside(): Promise<number> {
   const consul = await startConsulSide();
   const ms = Number(values.minutes) * 60_000;
   const campaign = new Campaign({ arena, company: { files, natures }, consul, verdicts, seed, ms, log });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => campaign.interrupt());
+  process.stdin.resume().on('end', () => campaign.interrupt());
   await campaign.run();
   await campaign.close();
   await consul.close();
+  process.stdin.destroy();
   console.log(report(verdicts, { ...campaign.figures, slowestAnswer: campaign.slowestAnswer }));
   const { violation } = verdicts;
   if (violation)

@@ -18,8 +18,6 @@ export interface Nature {
   oneshot?: boolean;
   /** Signals that it may get from the tree itself. */
   sent?: readonly number[];
-  /** It writes to our stdout, and may die of that. */
-  writes?: boolean;
   /** Gets what PID 1 passes on. */
   essential?: boolean;
   /** The file of `$SMALL/out` that is rendered for it. */
@@ -69,12 +67,7 @@ export function company(count: number, seed: number, isRoot: boolean): Company {
     'log/restart-delay': DELAY,
   });
   natures.set('logged/log', { name: 'logged/log', kind: 'sleeper', hasFinish: true });
-  script(
-    'talks',
-    'while :; do echo "talks: a line"; echo "talks: another" >&2; sleep 0.05; done\n',
-    {},
-    { writes: true },
-  );
+  script('talks', 'while :; do echo "talks: a line"; echo "talks: another" >&2; sleep 0.05; done\n');
   script('once', `echo "exit 0 $$" >>"$t"\nexit 0\n`, { type: 'oneshot' }, { oneshot: true });
   script(
     'once-unsure',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ask } from './client.ts';
 import { innerPid, isIdle, processes } from './processes.ts';
-import type { World } from './world.ts';
+import { patience, type World } from './world.ts';
 
 const LOOK_MS = 100;
 const FILE_MS = 25;
@@ -72,7 +72,7 @@ export class Watch {
       zombie.idle += idle;
       zombies.set(key, zombie);
       const lasts = now - zombie.since;
-      if ((lasts > ZOMBIE_MS && zombie.idle > IDLE) || lasts > BUSY_ZOMBIE_MS)
+      if ((lasts > ZOMBIE_MS && zombie.idle > IDLE) || lasts > patience(BUSY_ZOMBIE_MS))
         verdicts.violate(
           'no zombie lasts',
           `none for more than ${ZOMBIE_MS} ms`,
@@ -117,7 +117,8 @@ export class Watch {
     this.#asking = true;
     const from = performance.now();
     const verb = Math.round(from) % 2 === 0 ? 'status' : 'check';
-    const reply = await ask(subject.socket, { do: verb }, ANSWER_MS);
+    const limit = patience(ANSWER_MS);
+    const reply = await ask(subject.socket, { do: verb }, limit);
     const to = performance.now();
     this.#asking = false;
     const starved = ledger.suffered(['no control', 'frozen', 'no descriptors'], from, to, AFTER_MS);
@@ -126,7 +127,7 @@ export class Watch {
     if (!reply) {
       verdicts.violate(
         'PID 1 answers',
-        `${verb} within ${ANSWER_MS} ms`,
+        `${verb} within ${Math.round(limit)} ms`,
         `nothing in ${Math.round(to - from)} ms`,
       );
       return;

@@ -1,4 +1,5 @@
 /** What the adversary's faults have in hand: the tree that lives now, what is known of it, and what is held until it is let go. */
+import { availableParallelism, loadavg } from 'node:os';
 import type { Arena } from './arena.ts';
 import type { Book } from './book.ts';
 import type { ConsulSide } from './consul-side.ts';
@@ -73,6 +74,11 @@ export function runOf(
     return ppid === subject.pid && state !== 'Z' && innerPid(pid) === run.pid;
   });
   return process && { process, inner: run.pid };
+}
+
+/** A bound of so many ms, where each CPU has one thing to do; what all of them share takes longer. */
+export function patience(ms: number): number {
+  return ms * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 }
 
 export function pause(ms: number): Promise<void> {
