@@ -95,13 +95,9 @@ export class Judge {
           if (death.event === 'died') this.#undueHook(death);
           return false;
         }
-        const starvedSince = ledger.suffered(NOTHING_TO_BE_HAD, run.from - 500, death.at + TELLING_MS);
         const excuse =
           death.finish ??
-          (starvedSince ||
-            ledger.finishes.has(`${death.name} ${run.pid}`) ||
-            death.late ||
-            this.#isDisturbed(death));
+          (ledger.finishes.has(`${death.name} ${run.pid}`) || death.late || this.#isDisturbed(death));
         if (!excuse)
           verdicts.violate(
             'finish is told of each death, once',
@@ -230,13 +226,9 @@ export class Judge {
       for (const death of old) {
         const nearStop =
           death.late || (book.stoppedAt !== undefined && book.stoppedAt - death.at < TELLING_MS);
-        const starved = ledger.suffered(
-          [...NOTHING_TO_BE_HAD, 'scandir'],
-          death.at - 1000,
-          death.at + TELLING_MS,
-        );
+        const disturbed = ledger.suffered(['scandir'], death.at - 1000, death.at + TELLING_MS);
         this.#hooksMissing++;
-        if (!nearStop && !starved && this.#hooksMissing > ledger.hooks + book.hooksLost)
+        if (!nearStop && !disturbed && this.#hooksMissing > ledger.hooks + book.hooksLost)
           verdicts.violate(
             'the crash hook is told of each crash, once',
             `crash ${key}`,

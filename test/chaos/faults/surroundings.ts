@@ -75,7 +75,7 @@ export const SURROUNDING_FAULTS: readonly Fault[] = [
       const [from, to] = whole
         ? [run, join(arena.small, 'run.away')]
         : [join(run, 'control'), join(run, 'away')];
-      if (!existsSync(from)) return 'not there yet';
+      if (!subject.isUp || !existsSync(from)) return 'not there yet';
       const over = ledger.begin('no control');
       renameSync(from, to);
       held.hold('runtime', ms, () => {
