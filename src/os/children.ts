@@ -13,9 +13,9 @@ export function awaitEnd(pid: number, ended: Ended): void {
   children.set(pid, ended);
 }
 
-/** A child was waited for: from here on its pid may be anybody's. Orphans, which nobody started, pass without a word. */
-export function tellEnd(pid: number, code: number, signal: number): void {
+/** A child was waited for: from here on its pid may be anybody's. Undefined for an orphan, which nobody started. */
+export function takeEnd(pid: number): Ended | undefined {
   const ended = children.get(pid);
   children.delete(pid);
-  ended?.(code, signal);
+  return ended;
 }

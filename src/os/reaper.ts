@@ -1,4 +1,4 @@
-import { tellEnd } from './children.ts';
+import { type Ended, takeEnd } from './children.ts';
 import type { Native } from './native.ts';
 import { spawnBy } from './spawn.ts';
 
@@ -32,22 +32,26 @@ export class Reaper {
     return this.#native.peek() >= 0;
   }
 
-  /** One round: everything that is dead. First all are waited for, then told of: whoever hears of an end may start others. */
+  /**
+   * One round: everything that is dead. First all are waited for, then told of: whoever hears of an end may start others, and
+   * one of those may get the pid of one that is yet to be told of.
+   */
   reap(): void {
-    const ends: (readonly [pid: number, status: number])[] = [];
+    const ends: (readonly [ended: Ended | undefined, status: number])[] = [];
     for (let pid = this.#native.peek(); pid > 0; pid = this.#native.peek()) {
       const status = this.#native.reap(pid);
       if (status < 0) break;
-      ends.push([pid, status]);
+      ends.push([takeEnd(pid), status]);
     }
-    for (const [pid, status] of ends) this.#tell(pid, (status >> CODE_SHIFT) & 0xff, status & SIGNAL_MASK);
+    for (const [ended, status] of ends)
+      this.#tell(ended, (status >> CODE_SHIFT) & 0xff, status & SIGNAL_MASK);
     this.#reaped();
   }
 
   /** A mistake in who hears of one end must not keep the next from being told. */
-  #tell(pid: number, code: number, signal: number): void {
+  #tell(ended: Ended | undefined, code: number, signal: number): void {
     try {
-      tellEnd(pid, code, signal);
+      ended?.(code, signal);
     } catch (error) {
       setImmediate(() => {
         throw error;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { constants as os } from 'node:os';
-import { tellEnd } from './children.ts';
+import { takeEnd } from './children.ts';
 import type { Spawned, SpawnSpec } from './spawn-spec.ts';
 
 /**
@@ -29,7 +29,7 @@ export function spawnByNode(spec: SpawnSpec, refused: (error: unknown) => void):
     return undefined;
   }
   // 'exit' comes in the same turn of the loop in which libuv waited for it.
-  child.once('exit', (code, signal) => tellEnd(pid, code ?? 0, signal === null ? 0 : os.signals[signal]));
+  child.once('exit', (code, signal) => takeEnd(pid)?.(code ?? 0, signal === null ? 0 : os.signals[signal]));
   // A later 'error' can only be that of a kill we did not make; without a listener it would be thrown.
   child.on('error', () => {});
   return { pid, pipes: new Map(spec.pipes.map((fd) => [fd, child.stdio[fd] as Socket])) };

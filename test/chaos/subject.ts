@@ -1,6 +1,7 @@
 /** The tree under attack: PID 1 of a namespace of its own, from its start to its end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, closeSync, mkdirSync, rmSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import type { EventRecord } from '../../src/control/protocol.ts';
 import { BUNDLE, NODE, until } from '../tree.ts';
@@ -11,6 +12,19 @@ import { processes, statusOf } from './processes.ts';
 
 export const STOP_TIMEOUT_MS = 4000;
 const CLOCK = join(import.meta.dirname, 'clock-shift.cjs');
+
+/**
+ * So few that a pid is soon another's. A namespace has a bound of its own from Linux 6.14 on; before that it is the machine's,
+ * and so left alone.
+ */
+const FEW_PIDS = isAtLeast(release(), 6, 14)
+  ? `sh -c 'echo 1500 >/proc/sys/kernel/pid_max; exec "$@"' sh `
+  : '';
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [a = 0, b = 0] = version.split('.').map(Number);
+  return a > major || (a === major && b >= minor);
+}
 
 export interface SubjectOptions {
   arena: Arena;
@@ -66,7 +80,7 @@ export class Subject {
     const writers = this.outlets.map((outlet) => outlet.openWriter());
     const tree = [NODE, '--require', CLOCK, BUNDLE, arena.scandir, ...args];
     const join_ = arena.cgroup ? `echo $$ >${arena.cgroup}/cgroup.procs; ` : '';
-    const script = `ulimit -c 0; umask 022; ${join_}exec unshare -pf --kill-child --mount-proc "$@"`;
+    const script = `ulimit -c 0; umask 022; ${join_}exec unshare -pf --kill-child --mount-proc ${FEW_PIDS}"$@"`;
     this.#child = spawn('/bin/sh', ['-c', script, 'sh', ...tree], {
       cwd: arena.directory,
       env: {
