@@ -154,9 +154,13 @@ function dies(random: Random): string {
   return `ulimit -c 0\n${COUNT}case $((n % ${ENDS})) in\n${ways.join('\n')}\nesac\n`;
 }
 
+/**
+ * `min`: a Consul that was restarted with nothing in it must not be believed by a templater that was restarted too, and so has no
+ * last value to keep.
+ */
 function template(name: string, onChange: string): string {
   const settings = `dest: \${SMALL}/out/${name}.conf\non-change: ${onChange}\ncheck: grep -q '^end$' {file}`;
-  return `{{!--\n${settings}\n--}}\n{{#each (tree "chaos")}}{{Key}}={{Value}}\n{{/each}}end\n`;
+  return `{{!--\n${settings}\n--}}\n{{#each (tree "chaos" min=1)}}{{Key}}={{Value}}\n{{/each}}end\n`;
 }
 
 function hooks(): Files {

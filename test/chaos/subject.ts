@@ -117,10 +117,13 @@ export class Subject {
     });
   }
 
-  /** It takes SIGTERM. The kernel drops what PID 1 does not listen to. */
+  /**
+   * It takes its signals: SIGHUP, as the whole of them is taken at once. SIGTERM tells nothing, Node itself takes it ahead of our first
+   * line, to lose it.
+   */
   get listens(): boolean {
     const caught = statusOf(this.pid, 'SigCgt');
-    return caught !== undefined && (BigInt(`0x${caught}`) & (1n << 14n)) !== 0n;
+    return caught !== undefined && (BigInt(`0x${caught}`) & 1n) !== 0n;
   }
 
   get isAlive(): boolean {
