@@ -1,5 +1,5 @@
 /** One run of the adversary: step after step, with calms in which all must be well again, and ends of whole trees. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventRecord, Status } from '../../src/control/protocol.ts';
 import { type Arena, freshDisk, restoreScandir } from './arena.ts';
@@ -153,6 +153,7 @@ export class Campaign {
       consul: consul.address,
       args,
       event: (event) => {
+        appendFileSync(join(arena.directory, `events-${this.#epoch}`), `${JSON.stringify(event)}\n`);
         book.take(event);
         this.#hear(event.event, JSON.stringify(event));
       },

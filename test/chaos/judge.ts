@@ -156,18 +156,18 @@ export class Judge {
     const { run, at, name } = death;
     if (!run) return;
     const seen = endName(death);
-    const signals = [
-      ...ledger.signalsTo(name, run.pid, run.from, at),
-      ...run.sent,
+    const done = [...ledger.signalsTo(name, run.pid, run.from, at), ...run.sent];
+    /** What may have come its way, and does so seldom. */
+    const passing = [
       ...(nature.sent ?? []),
       ...(nature.essential ? ledger.toPid1.filter((sent) => sent.at <= at).map(({ signal }) => signal) : []),
       ...(nature.kind === 'script' && ledger.suffered(['no reader'], run.from, at) ? [SIGPIPE] : []),
       ...(book.ranOutOfTime ? [9] : []),
     ];
-    const possible = new Set([
-      ...signals.filter((signal) => !HARMLESS.has(signal)).map((signal) => endName({ code: 256, signal })),
-      ...(told?.declared ?? []).map(endName),
-    ]);
+    const endsOf = (signals: readonly number[]): string[] =>
+      signals.filter((signal) => !HARMLESS.has(signal)).map((signal) => endName({ code: 256, signal }));
+    const possible = new Set([...endsOf(done), ...(told?.declared ?? []).map(endName)]);
+    const remote = new Set(endsOf(passing));
     if (nature.kind === 'program' && death.signal === 0) {
       verdicts.checked('a program of ours ended by itself');
       return;
@@ -175,11 +175,12 @@ export class Judge {
     // A logger ends with its input.
     if (name.endsWith('/log') && seen === 'exit 0' && (death.late || this.#isDisturbed(death)))
       possible.add(seen);
+    if (remote.has(seen)) possible.add(seen);
     if (possible.has(seen)) {
       verdicts.checked(possible.size === 1 ? 'status exact' : `status one of those possible`);
       return;
     }
-    const byRealTime = [...signals, ...(told?.declared ?? []).map(({ signal }) => signal)].some(
+    const byRealTime = [...done, ...(told?.declared ?? []).map(({ signal }) => signal)].some(
       (n) => n >= RTMIN,
     );
     const isAsleep = nature.kind === 'sleeper' && at - run.from > BEGINNING_MS;
@@ -227,8 +228,7 @@ export class Judge {
         const nearStop =
           death.late || (book.stoppedAt !== undefined && book.stoppedAt - death.at < TELLING_MS);
         const disturbed = ledger.suffered(['scandir'], death.at - 1000, death.at + TELLING_MS);
-        this.#hooksMissing++;
-        if (!nearStop && !disturbed && this.#hooksMissing > ledger.hooks + book.hooksLost)
+        if (!nearStop && !disturbed && ++this.#hooksMissing > ledger.hooks + book.hooksLost)
           verdicts.violate(
             'the crash hook is told of each crash, once',
             `crash ${key}`,
