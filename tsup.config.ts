@@ -25,6 +25,16 @@ const COLD = ['template', 'lint', 'init', 'install', 'help', 'completion'].map(
 /** Handlebars looks for it, and does without it. */
 const EXTERNAL = ['source-map'];
 
+/** pino writes to a stream of ours: no file, no worker, no process's exit is its business. */
+const STAND_INS = [
+  {
+    asked: /^(sonic-boom|on-exit-leak-free|\.\/lib\/transport|\.\/transport)$/,
+    by: /\/pino\//,
+    code: 'module.exports = class {};',
+  },
+  { asked: /^worker_threads$/, by: /\/pino\//, code: 'exports.isMainThread = true;' },
+];
+
 /** What the chunks are made of; known once they are built. */
 const inputs: string[] = [];
 
@@ -45,8 +55,15 @@ export default defineConfig({
   publicDir: 'src/os/native/prebuilt',
   define: { SAMPLE: JSON.stringify(sample('services.d')) },
   esbuildPlugins: [
-    chunks({ entry: 'src/main.ts', hot: 'src/commands/run.ts', cold: COLD, external: EXTERNAL }, (parts) =>
-      inputs.push(...Object.keys(parts)),
+    chunks(
+      {
+        entry: 'src/main.ts',
+        hot: 'src/commands/run.ts',
+        cold: COLD,
+        external: EXTERNAL,
+        standIns: STAND_INS,
+      },
+      (parts) => inputs.push(...Object.keys(parts)),
     ),
     thirdPartyFiles(() => inputs),
   ],

@@ -12,6 +12,8 @@ export interface Chunking {
   cold: readonly string[];
   /** Packages that stay outside. */
   external: readonly string[];
+  /** What some package asks for and never needs here: what is asked for, by whom → CommonJS that stands in for it. */
+  standIns: readonly { asked: RegExp; by: RegExp; code: string }[];
 }
 
 interface Chunk {
@@ -48,7 +50,7 @@ export function chunks(chunking: Chunking, onInputs: (inputs: Metafile['inputs']
 
 async function split(
   { esbuild, initialOptions }: PluginBuild,
-  { entry, external }: Chunking,
+  { entry, external, standIns }: Chunking,
 ): Promise<{ found: Found; inputs: Metafile['inputs'] }> {
   const options = sameAs(initialOptions);
   const { outputFiles, metafile } = await esbuild.build({
@@ -59,6 +61,7 @@ async function split(
     splitting: true,
     outdir: 'chunks',
     external: [...external],
+    plugins: [standingIn(standIns)],
     write: false,
     metafile: true,
   });
@@ -83,6 +86,21 @@ async function split(
     if (output.entryPoint) byInput.set(resolve(output.entryPoint), name);
   }
   return { found: { parts, byInput }, inputs: metafile.inputs };
+}
+
+function standingIn(standIns: Chunking['standIns']): Plugin {
+  return {
+    name: 'stand-ins',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /.*/ }, ({ path, importer }) => {
+        const index = standIns.findIndex(({ asked, by }) => asked.test(path) && by.test(importer));
+        return index < 0 ? undefined : { path: `${index}`, namespace: 'stand-in' };
+      });
+      onLoad({ filter: /.*/, namespace: 'stand-in' }, ({ path }) => ({
+        contents: standIns[Number(path)]?.code ?? '',
+      }));
+    },
+  };
 }
 
 /** It must be the first line of all. */
