@@ -137,13 +137,16 @@ test('events --follow: what was, then what comes, until the tree ends', async (t
 });
 
 test('the ring forgets the oldest', async (t) => {
-  const tree = startTree(t, { 'app/run': '#!/bin/sh\ntrap : USR1\nwhile :; do sleep 0.02; done\n' });
-  await tree.event('started', 'app');
+  const tree = startTree(t, {
+    'app/run': '#!/bin/sh\ntrap : USR1\necho >&3\nwhile :; do sleep 0.02; done\n',
+    'app/notification-fd': '3',
+  });
+  await tree.event('ready', 'app');
   const line = (service: string): string =>
     `{"v":1,"do":"signal","signal":"USR1","services":["${service}"]}\n`;
   for (let i = 0; i < 1100; i++) await ask(tree.socket, line('app'));
   const found = records(tree.control('events', '--json').stdout);
-  assert.deepEqual([found.length, found.at(-1)?.seq, found[0]?.seq], [1000, 1101, 102]);
+  assert.deepEqual([found.length, found.at(-1)?.seq, found[0]?.seq], [1000, 1102, 103]);
 });
 
 test('a reader that does not read is cut off with a last line, and costs the tree nothing', async (t) => {
