@@ -1,0 +1,85 @@
+/** A FIFO that services write to: the kernel tells when they start, and when the last who holds it is gone. */
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+
+export interface Ring {
+  line: string;
+  /** As performance.now() says. */
+  at: number;
+}
+
+export class Bell {
+  readonly path: string;
+  /** For a process that is to hold it beside what it runs. */
+  readonly fd: number;
+  #held = true;
+  readonly #socket: Socket;
+  readonly #rings: Ring[] = [];
+  #taken = 0;
+  #told: (() => void) | undefined;
+  readonly #silent: Promise<number>;
+
+  constructor(path: string) {
+    this.path = path;
+    const { status, stderr } = spawnSync('mkfifo', [path], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`cannot make the FIFO ${path}: ${stderr}`);
+    const reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    this.fd = openSync(path, 'w');
+    this.#socket = new Socket({ fd: reading, readable: true, writable: false });
+    let rest = '';
+    this.#socket.setEncoding('latin1').on('data', (text: string) => {
+      const at = performance.now();
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#rings.push({ line, at });
+      this.#told?.();
+    });
+    this.#silent = new Promise((resolve) => this.#socket.once('end', () => resolve(performance.now())));
+  }
+
+  /** Waits for as many further lines. */
+  async rings(count: number, limitMs: number): Promise<Ring[]> {
+    const from = this.#taken;
+    await within(limitMs, `${count} lines of the services`, (done) => {
+      this.#told = (): void => {
+        if (this.#rings.length >= from + count) done(undefined);
+      };
+      this.#told();
+    });
+    this.#told = undefined;
+    this.#taken = from + count;
+    return this.#rings.slice(from, this.#taken);
+  }
+
+  /** When nobody but us had it open any more. */
+  async silence(limitMs: number): Promise<number> {
+    this.#letGo();
+    return within(limitMs, 'the end of all', (done) => void this.#silent.then(done));
+  }
+
+  close(): void {
+    this.#letGo();
+    this.#socket.destroy();
+  }
+
+  #letGo(): void {
+    if (this.#held) closeSync(this.fd);
+    this.#held = false;
+  }
+}
+
+/** @throws Error when it was not done in time */
+export function within<T>(
+  limitMs: number,
+  what: string,
+  start: (done: (value: T) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${what}: not within ${limitMs / 1000} s`)), limitMs);
+    start((value) => {
+      clearTimeout(timer);
+      resolve(value);
+    });
+  });
+}

@@ -1,0 +1,78 @@
+/** Who is measured side by side takes turns: what else the machine does then falls on all alike. */
+import { type Bench, pause } from './context.ts';
+import type { Quantity } from './results.ts';
+
+export type Samples = readonly (readonly [Quantity, number])[];
+
+export interface Turn {
+  peer: string;
+  begin(): Promise<Samples>;
+  /** What follows once it is settled. */
+  finish?(): Promise<Samples>;
+}
+
+export interface Rounds {
+  /** The case, in words. */
+  what: string;
+  rounds: number;
+  turns: readonly Turn[];
+  /** From `begin` to `finish`, ms. */
+  settleMs?: number;
+  /** Whether one settles beside the other, or has the machine for itself from begin to finish. */
+  together?: boolean;
+}
+
+/**
+ * One round to warm up, whose figures are thrown away, then `rounds` of them; each begins with another peer. Who has used up its
+ * share of the time leaves; who fails is not asked again. Either is said.
+ */
+export async function interleave(
+  bench: Bench,
+  { what, rounds, turns, settleMs = 0, together }: Rounds,
+): Promise<void> {
+  const { results, shareMs, progress } = bench;
+  const spent = new Map(turns.map(({ peer }) => [peer, 0]));
+  for (let round = 0; round <= rounds; round++) {
+    progress(`${what}: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}`);
+    const order = turns.map((_, i) => turns[(i + round) % turns.length] as Turn);
+    const samples = new Map<string, [Quantity, number][]>(turns.map(({ peer }) => [peer, []]));
+    if (together) {
+      for (const turn of order) await step(turn, turn.begin);
+      await pause(settleMs);
+      for (const turn of order) await step(turn, turn.finish);
+    } else
+      for (const turn of order) {
+        await step(turn, turn.begin);
+        if (spent.has(turn.peer)) await pause(settleMs);
+        await step(turn, turn.finish);
+      }
+    for (const { peer } of order) {
+      const time = spent.get(peer);
+      if (time === undefined) continue;
+      // The only round of the slowest counts, there will be no other.
+      if (round > 0 || time > shareMs)
+        for (const [quantity, sample] of samples.get(peer) ?? []) results.add(quantity, peer, sample);
+      if (time > shareMs && round < rounds)
+        leave(
+          peer,
+          `${Math.max(1, round)} of ${rounds} rounds, each takes ${(time / (round + 1) / 1000).toFixed(1)} s`,
+        );
+    }
+
+    async function step({ peer }: Turn, once: (() => Promise<Samples>) | undefined): Promise<void> {
+      if (!once || !spent.has(peer)) return;
+      const started = performance.now();
+      try {
+        samples.get(peer)?.push(...((await once()) as [Quantity, number][]));
+        spent.set(peer, (spent.get(peer) ?? 0) + performance.now() - started);
+      } catch (error) {
+        leave(peer, `given up in round ${round} of ${rounds}: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  function leave(peer: string, why: string): void {
+    spent.delete(peer);
+    results.say(`${what}: ${peer}: ${why}`);
+  }
+}
