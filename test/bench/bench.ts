@@ -17,7 +17,9 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench } from './context.ts';
 import { crash } from './measures/crash.ts';
+import { idle } from './measures/idle.ts';
 import { memory } from './measures/memory.ts';
+import { orphans } from './measures/orphans.ts';
 import { start } from './measures/start.ts';
 import { stop } from './measures/stop.ts';
 import { absence, PEERS } from './peers/peers.ts';
@@ -25,7 +27,14 @@ import { FLOOR, Results, share } from './results.ts';
 import { Stage } from './stage.ts';
 import { quantityTable } from './table.ts';
 
-const MEASURES: Record<string, (bench: Bench) => Promise<void>> = { start, stop, memory, crash };
+const MEASURES: Record<string, (bench: Bench) => Promise<void>> = {
+  start,
+  stop,
+  memory,
+  crash,
+  idle,
+  orphans,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -38,6 +38,10 @@ export class Life {
     return this.#parts.child.pid ?? 0;
   }
 
+  get bell(): Bell {
+    return this.#parts.bell;
+  }
+
   /** ms from exec until the last service runs its first line. */
   async running(): Promise<number> {
     const { bell, services, started } = this.#parts;

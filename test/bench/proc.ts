@@ -36,23 +36,29 @@ export function cpuOf(pids: readonly number[]): number {
 
 /** A supervisor and what it runs for itself: all below it but the services and what is below those. */
 export function supervising(root: number, services: readonly number[]): number[] {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    const parent = Number.isInteger(pid) ? parentOf(pid) : undefined;
-    if (parent === undefined) continue;
-    const siblings = children.get(parent);
-    if (siblings) siblings.push(pid);
-    else children.set(parent, [pid]);
-  }
   const out = new Set(services);
-  const found: number[] = [];
-  const visit = (pid: number): void => {
-    if (out.has(pid)) return;
-    found.push(pid);
-    for (const child of children.get(pid) ?? []) visit(child);
-  };
-  visit(root);
+  return below(root, ({ pid }) => !out.has(pid)).map(({ pid }) => pid);
+}
+
+export interface Process {
+  pid: number;
+  parent: number;
+  state: string;
+}
+
+/** This process and all below it, parents first. Nothing is looked for below one that `isWanted` refuses. */
+export function below(root: number, isWanted: (process: Process) => boolean = () => true): Process[] {
+  const children = new Map<number, Process[]>();
+  const found: Process[] = [];
+  for (const name of readdirSync('/proc')) {
+    const process = processOf(Number(name));
+    if (process === undefined) continue;
+    const siblings = children.get(process.parent);
+    if (siblings) siblings.push(process);
+    else children.set(process.parent, [process]);
+    if (process.pid === root) found.push(process);
+  }
+  for (const { pid } of found) found.push(...(children.get(pid) ?? []).filter(isWanted));
   return found;
 }
 
@@ -70,9 +76,11 @@ function sumOfThreads(pids: readonly number[], of: (task: string) => number): nu
   return sum;
 }
 
-function parentOf(pid: number): number | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  return stat === '' ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+function processOf(pid: number): Process | undefined {
+  const stat = Number.isInteger(pid) ? read(`/proc/${pid}/stat`) : '';
+  if (stat === '') return undefined;
+  const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { pid, parent: Number(parent), state };
 }
 
 function read(path: string): string {

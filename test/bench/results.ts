@@ -41,7 +41,9 @@ export class Results {
 
   /** All peers' samples of it, as tables show them. */
   all({ measure, what }: Quantity): Series[] {
-    const place = ({ peer }: Series): number => this.#order.indexOf(peer);
+    // Who is no peer, but a way to use one, comes last, in the order in which it came.
+    const place = ({ peer }: Series): number =>
+      (this.#order.indexOf(peer) + 1 || Number.MAX_SAFE_INTEGER) - 1;
     return this.series
       .filter((one) => one.measure === measure && one.what === what)
       .sort((a, b) => place(a) - place(b));

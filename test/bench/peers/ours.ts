@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { BUNDLE } from '../../tree.ts';
+import { BUNDLE, type Files, writeFiles } from '../../tree.ts';
 import { type Peer, serviceDirectories } from './peer.ts';
 
 const EXECUTABLE = join(dirname(BUNDLE), 'supervise');
@@ -26,6 +26,23 @@ export const executable: Peer | undefined = existsSync(EXECUTABLE)
       },
     }
   : undefined;
+
+/** Ours with further files in its services directory, variables and options; its name is ours with `suffix`. */
+export function oursWith(
+  suffix: string,
+  files: Files,
+  { env, args = [] }: { env?: Record<string, string>; args?: readonly string[] } = {},
+): Peer {
+  return {
+    ...ours,
+    name: `${ours.name}${suffix}`,
+    lay(directory, services, node) {
+      const command = ours.lay(directory, services, node);
+      writeFiles(join(directory, 'services'), files);
+      return { argv: [...command.argv, ...args], env: { ...command.env, ...env } };
+    },
+  };
+}
 
 function started(directory: string, argv: [string, ...string[]]): ReturnType<Peer['lay']> {
   return { argv, env: { SUPERVISE_SOCKET: join(directory, 'control') } };
