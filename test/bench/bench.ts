@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './context.ts';
 import { crash } from './measures/crash.ts';
 import { idle } from './measures/idle.ts';
+import { logs } from './measures/logs.ts';
 import { memory } from './measures/memory.ts';
 import { orphans } from './measures/orphans.ts';
 import { start } from './measures/start.ts';
@@ -34,6 +35,7 @@ const MEASURES: Record<string, (bench: Bench) => Promise<void>> = {
   crash,
   idle,
   orphans,
+  logs,
 };
 
 const { values, positionals } = parseArgs({

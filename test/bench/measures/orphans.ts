@@ -7,8 +7,8 @@ import { below, cpuOf, type Process } from '../proc.ts';
 import type { Quantity } from '../results.ts';
 import { interleave, type Turn } from '../rounds.ts';
 
-const ROUNDS = 5;
-const LIMIT_MS = 60_000;
+const ROUNDS = 3;
+const LIMIT_MS = 30_000;
 
 /** (6) PID 1 of a namespace of its own inherits the dead and waits for them. */
 export async function orphans(bench: Bench): Promise<void> {
@@ -26,7 +26,7 @@ export async function orphans(bench: Bench): Promise<void> {
   await interleave(bench, {
     what: 'orphans one after the other',
     rounds: bench.rounds(ROUNDS),
-    turns: peers.map((peer) => oneByOne(bench, peer, count)),
+    turns: peers.map((peer) => oneByOne(bench, peer, count / 10)),
   });
 }
 

@@ -2,32 +2,40 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Peer, serviceDirectories } from './peer.ts';
 
-export const supervisord: Peer = {
-  name: 'supervisord',
-  programs: ['supervisord'],
-  capacity: Number.POSITIVE_INFINITY,
-  reaps: true,
-  stopSignal: 'SIGTERM',
-  lay(directory, services) {
-    const scandir = serviceDirectories(join(directory, 'services'), services);
-    const config = join(directory, 'supervisord.conf');
-    // As in a container: in the foreground, what programs write goes to its own stdout.
-    const sections = services.map(
-      ({ name }) => `[program:${name}]
+/** As in a container: what programs write goes to its own stdout. */
+const STDOUT: Record<string, string> = { stdout_logfile: '/dev/fd/1', stdout_logfile_maxbytes: '0' };
+
+export const supervisord: Peer = supervisordWith(STDOUT);
+
+/** The same with other settings of each program's output. */
+export function supervisordWith(output: Readonly<Record<string, string>>): Peer {
+  return {
+    name: 'supervisord',
+    programs: ['supervisord'],
+    capacity: Number.POSITIVE_INFINITY,
+    reaps: true,
+    stopSignal: 'SIGTERM',
+    lay(directory, services) {
+      const scandir = serviceDirectories(join(directory, 'services'), services);
+      const config = join(directory, 'supervisord.conf');
+      const settings = Object.entries(output)
+        .map(([name, value]) => `${name}=${value}`)
+        .join('\n');
+      const sections = services.map(
+        ({ name }) => `[program:${name}]
 command=${scandir}/${name}/run
 directory=${scandir}/${name}
 autorestart=true
 startsecs=0
 redirect_stderr=true
-stdout_logfile=/dev/fd/1
-stdout_logfile_maxbytes=0
+${settings}
 `,
-    );
-    // Of programs that are in no group it stops one after the other.
-    const names = services.map(({ name }) => name).join(',');
-    writeFileSync(
-      config,
-      `[supervisord]
+      );
+      // Of programs that are in no group it stops one after the other.
+      const names = services.map(({ name }) => name).join(',');
+      writeFileSync(
+        config,
+        `[supervisord]
 nodaemon=true
 user=${process.getuid?.() === 0 ? 'root' : ''}
 logfile=/dev/null
@@ -39,7 +47,8 @@ minfds=${Math.max(1024, services.length * 8)}
 programs=${names}
 
 ${sections.join('\n')}`.replace('user=\n', ''),
-    );
-    return { argv: ['supervisord', '-c', config] };
-  },
-};
+      );
+      return { argv: ['supervisord', '-c', config] };
+    },
+  };
+}
