@@ -21,8 +21,10 @@ import { idle } from './measures/idle.ts';
 import { logs } from './measures/logs.ts';
 import { memory } from './measures/memory.ts';
 import { orphans } from './measures/orphans.ts';
+import { size } from './measures/size.ts';
 import { start } from './measures/start.ts';
 import { stop } from './measures/stop.ts';
+import { templater } from './measures/templater.ts';
 import { absence, PEERS } from './peers/peers.ts';
 import { FLOOR, Results, share } from './results.ts';
 import { Stage } from './stage.ts';
@@ -36,6 +38,8 @@ const MEASURES: Record<string, (bench: Bench) => Promise<void>> = {
   idle,
   orphans,
   logs,
+  templater,
+  size,
 };
 
 const { values, positionals } = parseArgs({
