@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 
 export interface Ring {
   line: string;
@@ -41,12 +42,13 @@ export class Bell {
   /** Waits for as many further lines. */
   async rings(count: number, limitMs: number): Promise<Ring[]> {
     const from = this.#taken;
-    await within(limitMs, `${count} lines of the services`, (done) => {
+    const came = new Promise<void>((resolve) => {
       this.#told = (): void => {
-        if (this.#rings.length >= from + count) done(undefined);
+        if (this.#rings.length >= from + count) resolve();
       };
       this.#told();
     });
+    await within(limitMs, `${count} lines of the services`, came);
     this.#told = undefined;
     this.#taken = from + count;
     return this.#rings.slice(from, this.#taken);
@@ -55,7 +57,7 @@ export class Bell {
   /** When nobody but us had it open any more. */
   async silence(limitMs: number): Promise<number> {
     this.#letGo();
-    return within(limitMs, 'the end of all', (done) => void this.#silent.then(done));
+    return within(limitMs, 'the end of all', this.#silent);
   }
 
   close(): void {
@@ -69,17 +71,16 @@ export class Bell {
   }
 }
 
-/** @throws Error when it was not done in time */
-export function within<T>(
-  limitMs: number,
-  what: string,
-  start: (done: (value: T) => void) => void,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${what}: not within ${limitMs / 1000} s`)), limitMs);
-    start((value) => {
-      clearTimeout(timer);
-      resolve(value);
-    });
+/** @throws Error when it did not come in time */
+export async function within<T>(limitMs: number, what: string, coming: Promise<T>): Promise<T> {
+  const stopped = new AbortController();
+  const late = setTimeout(limitMs, undefined, stopped).then(() => {
+    throw new Error(`${what}: not within ${limitMs / 1000} s`);
   });
+  try {
+    return await Promise.race([coming, late]);
+  } finally {
+    late.catch(() => {});
+    stopped.abort();
+  }
 }

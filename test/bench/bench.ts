@@ -3,16 +3,21 @@
  *
  *     npm run bench [measure…] -- [--quick] [--rounds N] [--only peer,peer] [--json FILE]
  *
- * Measures: start, memory, crash, stop. Without one: all.
- * --quick: a minute in all, too few rounds for figures. --rounds N: so many instead of each measure's own.
- * --only: these peers, by the names in the tables; `floor` is a Node that does nothing.
- * --json: where the samples go, a new file in the temp directory otherwise.
+ * Measures: start stop memory crash idle orphans logs templater size; without one, all of them, in half an hour.
  *
- * The peers, on Debian: apt-get install s6 runit supervisor tini dumb-init catatonit; npm i pm2 anywhere, its
- * node_modules/.bin on PATH. Who is not on PATH is left out, and that is said.
+ * --quick    a minute in all: too few rounds for figures, enough to see that all runs
+ * --rounds   so many instead of each measure's own number
+ * --only     these peers, by their names in the tables; `floor` is a Node that does nothing
+ * --json     where all samples go; else a new file in the temp directory, which is named in the end
+ *
+ * The peers, on Debian: `apt-get install s6 runit supervisor tini dumb-init catatonit`; `npm i pm2` anywhere, its
+ * node_modules/.bin on PATH; consul-template on PATH; `npm run build:binary` and then `node test/bench/bench.ts` for the executable
+ * (`npm run bench` builds dist/ anew). A Consul agent is found or fetched as for the tests. What is not there is left out,
+ * and that is said. SUPERVISE_BUNDLE and SUPERVISE_NODE name another build of ours and the Node that runs it. Files are laid
+ * out in memory (/dev/shm) unless TMPDIR says where.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { cpus, release, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench } from './context.ts';
@@ -25,10 +30,11 @@ import { size } from './measures/size.ts';
 import { start } from './measures/start.ts';
 import { stop } from './measures/stop.ts';
 import { templater } from './measures/templater.ts';
+import type { Peer } from './peers/peer.ts';
 import { absence, PEERS } from './peers/peers.ts';
-import { FLOOR, Results, share } from './results.ts';
+import { barTable, measureTables, report } from './report.ts';
+import { FLOOR, Results } from './results.ts';
 import { Stage } from './stage.ts';
-import { quantityTable } from './table.ts';
 
 const MEASURES: Record<string, (bench: Bench) => Promise<void>> = {
   start,
@@ -41,89 +47,95 @@ const MEASURES: Record<string, (bench: Bench) => Promise<void>> = {
   templater,
   size,
 };
+const QUICK_ROUNDS = 2;
+const WRONG_USAGE = 100;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    only: { type: 'string' },
-    json: { type: 'string' },
-  },
-});
-
-const results = new Results([FLOOR, ...PEERS.map(({ name }) => name)]);
-const stage = new Stage();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.once(signal, () => {
-    stage.close();
-    process.exit(130);
-  });
 try {
-  await main();
-} finally {
-  progress('');
-  stage.close();
+  const asked = options();
+  process.exitCode = await main(asked);
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = WRONG_USAGE;
 }
 
-async function main(): Promise<void> {
-  const bench: Bench = {
-    stage,
-    results,
-    peers: present(),
-    floor: isAsked(FLOOR),
-    quick: values.quick,
-    rounds: (usual) => (values.rounds ? Number(values.rounds) : values.quick ? 2 : usual),
-    shareMs: values.quick ? 5000 : 120_000,
-    progress,
-  };
-  const asked = positionals.length > 0 ? positionals : Object.keys(MEASURES);
-  for (const name of asked) {
-    const measure = MEASURES[name];
-    if (!measure) throw new Error(`there is no measure ${name}: ${Object.keys(MEASURES).join(', ')}`);
-    await measure(bench);
-    progress('');
-    const seen = new Set<string>();
-    for (const series of results.series.filter(({ measure }) => measure === name)) {
-      if (seen.has(series.what)) continue;
-      seen.add(series.what);
-      console.log(`${quantityTable(results, series)}\n`);
+interface Asked {
+  measures: readonly string[];
+  quick: boolean;
+  rounds: number | undefined;
+  only: readonly string[] | undefined;
+  json: string | undefined;
+}
+
+async function main({ measures, quick, rounds, only, json }: Asked): Promise<number> {
+  const isAsked = (name: string): boolean => only === undefined || only.includes(name);
+  const results = new Results([FLOOR, ...PEERS.map(({ name }) => name)]);
+  const stage = new Stage();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      stage.close();
+      process.exit(130);
+    });
+  try {
+    const bench: Bench = {
+      stage,
+      results,
+      peers: PEERS.filter((peer) => isAsked(peer.name) && isHere(peer, results)),
+      floor: isAsked(FLOOR),
+      quick,
+      rounds: (usual) => rounds ?? (quick ? QUICK_ROUNDS : usual),
+      shareMs: quick ? 4000 : 120_000,
+      progress,
+    };
+    for (const name of measures) {
+      await MEASURES[name]?.(bench);
+      progress('');
+      console.log(measureTables(results, name));
     }
+  } finally {
+    stage.close();
   }
-  for (const reason of results.unrun) console.log(reason);
-  const file = resolve(values.json ?? join(mkdtempSync(join(tmpdir(), 'supervise-figures-')), 'bench.json'));
-  writeFileSync(file, `${JSON.stringify(report(), undefined, 2)}\n`);
+  for (const what of results.unrun) console.log(what);
+  console.log(`\n${barTable(results)}\n`);
+  const file = resolve(json ?? join(mkdtempSync(join(tmpdir(), 'supervise-figures-')), 'bench.json'));
+  writeFileSync(file, `${JSON.stringify(report(results), undefined, 2)}\n`);
   console.log(`all samples: ${file}`);
+  return 0;
 }
 
-function present() {
-  return PEERS.filter((peer) => {
-    if (!isAsked(peer.name)) return false;
-    const why = absence(peer);
-    if (why) results.say(`${peer.name} was not run: ${why}`);
-    return !why;
+/** @throws Error in words for who mistyped */
+function options(): Asked {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      json: { type: 'string' },
+    },
   });
-}
-
-function isAsked(name: string): boolean {
-  return values.only === undefined || values.only.split(',').includes(name);
-}
-
-function report() {
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0))
+    throw new Error(`--rounds ${values.rounds} is no number of rounds`);
+  const known = Object.keys(MEASURES);
+  const unknown = positionals.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no measure ${unknown}; there are ${known.join(', ')}`);
+  const only = values.only?.split(',');
+  const names = [FLOOR, ...PEERS.map(({ name }) => name)];
+  const stranger = only?.find((name) => !names.includes(name));
+  if (stranger !== undefined) throw new Error(`there is no peer ${stranger}; there are ${names.join(', ')}`);
   return {
-    node: process.version,
-    kernel: release(),
-    cpus: cpus().length,
-    at: new Date().toISOString(),
-    unrun: results.unrun,
-    series: results.series.map(({ samples, ...series }) => ({
-      ...series,
-      n: samples.length,
-      median: share(samples, 0.5),
-      p95: share(samples, 0.95),
-      samples,
-    })),
+    measures: positionals.length > 0 ? positionals : known,
+    quick: values.quick,
+    rounds,
+    only,
+    json: values.json,
   };
+}
+
+function isHere(peer: Peer, results: Results): boolean {
+  const why = absence(peer);
+  if (why) results.say(`${peer.name} was not run: ${why}`);
+  return !why;
 }
 
 function progress(what: string): void {

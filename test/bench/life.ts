@@ -70,7 +70,7 @@ export class Life {
     const told = performance.now();
     child.kill(stopSignal);
     const silent = await bell.silence(LIMIT_MS);
-    const exited = await within<number>(LIMIT_MS, 'its end', (done) => void this.#exited.then(done));
+    const exited = await within(LIMIT_MS, 'its end', this.#exited);
     return Math.max(silent, exited) - told;
   }
 

@@ -77,7 +77,7 @@ async function toFile(bench: Bench, consul: ConsulAgent): Promise<void> {
   try {
     for (const { key, arrived } of followers) {
       await consul.put(key, 'first');
-      await within(LIMIT_MS, 'the first file', (done) => void arrived('first').then(done));
+      await within(LIMIT_MS, 'the first file', arrived('first'));
     }
     await interleave(bench, {
       what: 'PUT → file',
@@ -154,7 +154,7 @@ while :; do sleep 100000 9>&- & wait; kill $!; done
       rounds: bench.rounds(20),
       turns: followers.map((follower) => ({
         peer: follower.name,
-        begin: () => sampled(consul, follower, PUT_TO_RELOAD, QUIET_RELOAD_MS / followers.length),
+        begin: () => sampled(consul, follower, PUT_TO_RELOAD, QUIET_RELOAD_MS),
       })),
     });
   } finally {
@@ -166,7 +166,6 @@ while :; do sleep 100000 9>&- & wait; kill $!; done
 async function memory(bench: Bench, consul: ConsulAgent): Promise<void> {
   for (const count of bench.quick ? [1, 100] : [1, 1000]) {
     const keys = Array.from({ length: count }, (_, i) => `many/${i}`);
-    // A transaction takes 64 of them.
     for (const key of keys) await consul.put(key, 'x'.repeat(20));
     const text = keys.map((key) => `{{key "${key}"}}\n`).join('');
     const peers: Peer[] = [];
@@ -239,7 +238,7 @@ async function recovery(bench: Bench, consul: ConsulAgent): Promise<void> {
   try {
     for (const { key, arrived } of followers) {
       await consul.put(key, 'first');
-      await arrived('first');
+      await within(LIMIT_MS, 'the first file', arrived('first'));
     }
     for (let i = 0; i < 100; i++) await consul.put('elsewhere', String(i));
     let away = 0;
@@ -270,19 +269,23 @@ interface Follower {
 }
 
 let values = 0;
+const arrivedLast = new WeakMap<Follower, number>();
 
 async function sampled(
   consul: ConsulAgent,
-  { key, arrived }: Follower,
+  follower: Follower,
   quantity: Quantity,
   quietMs: number,
 ): Promise<[Quantity, number][]> {
-  await pause(quietMs);
+  const last = arrivedLast.get(follower) ?? performance.now();
+  await pause(last + quietMs - performance.now());
   const value = `value ${++values}`;
   const put = performance.now();
-  await consul.put(key, value);
-  await within(LIMIT_MS, value, (done) => void arrived(value).then(done));
-  return [[quantity, performance.now() - put]];
+  await consul.put(follower.key, value);
+  await within(LIMIT_MS, value, follower.arrived(value));
+  const now = performance.now();
+  arrivedLast.set(follower, now);
+  return [[quantity, now - put]];
 }
 
 async function rung(bell: Bell, value: string): Promise<void> {
