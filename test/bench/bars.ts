@@ -5,6 +5,7 @@ import { WAKEUPS } from './measures/idle.ts';
 import { throughput } from './measures/logs.ts';
 import { memoryQuantity } from './measures/memory.ts';
 import { PUT_TO_FILE, THEIRS, templaterMemory } from './measures/templater.ts';
+import type { Peer } from './peers/peer.ts';
 import { pm2 } from './peers/pm2.ts';
 import { runit } from './peers/runit.ts';
 import { s6 } from './peers/s6.ts';
@@ -13,7 +14,9 @@ import { FLOOR, OURS, type Quantity, type Results } from './results.ts';
 import { figure } from './table.ts';
 
 export interface Bar {
-  measure: string;
+  /** The measure that must be run for it. */
+  of: string;
+  what: string;
   bar: string;
   measured: string;
   /** Undefined where this run cannot tell, or where there is nothing to meet. */
@@ -22,77 +25,69 @@ export interface Bar {
 
 export function judge(results: Results): Bar[] {
   const ours = (quantity: Quantity): number | undefined => results.median(quantity, OURS);
-  const of = (quantity: Quantity, peer: string): number | undefined => results.median(quantity, peer);
-  const perService = slope(ours(memoryQuantity('rss', 1)), ours(memoryQuantity('rss', 1000)), 999);
-
-  const most = (
-    measure: string,
-    bar: string,
-    value: number | undefined,
-    limit: number,
-    unit: string,
-  ): Bar => ({
-    measure,
-    bar: `≤ ${bar}`,
-    ...judged(value, (it) => it <= limit, unit),
+  /** A figure of ours against an absolute limit. */
+  const atMost = (what: string, bar: string, quantity: Quantity, limit: number): Bar => ({
+    of: quantity.measure,
+    what,
+    bar,
+    ...judged(ours(quantity), (it) => it <= limit, quantity.unit),
   });
-  const least = (
-    measure: string,
+  /** Ours as a multiple of another's. */
+  const multiple = (
+    what: string,
     bar: string,
-    value: number | undefined,
-    limit: number,
-    unit: string,
+    quantity: Quantity,
+    peer: string,
+    isMet: (times: number) => boolean,
   ): Bar => ({
-    measure,
-    bar: `≥ ${bar}`,
-    ...judged(value, (it) => it >= limit, unit),
+    of: quantity.measure,
+    what,
+    bar,
+    ...judged(ratio(ours(quantity), results.median(quantity, peer)), isMet, `× ${peer}`),
   });
-  /** Ours against another's, less being better. */
-  const ahead = (measure: string, quantity: Quantity, peer: string, factor: number): Bar =>
-    least(
-      measure,
-      `${factor === 1 ? '' : `${factor} × `}ahead of ${peer}`,
-      ratio(of(quantity, peer), ours(quantity)),
-      factor,
-      '×',
+  /** Ours is less than another's, by this factor. */
+  const ahead = (what: string, quantity: Quantity, { name }: Peer, factor = 1): Bar =>
+    multiple(
+      what,
+      factor === 1 ? `ahead of ${name}` : `${factor} × ahead of ${name}`,
+      quantity,
+      name,
+      (times) => times * factor <= 1,
     );
 
-  const one = startQuantity(1);
-  const thousand = startQuantity(1000);
-  const memory = memoryQuantity('pss', 1000);
+  const [one, thousand] = [startQuantity(1), startQuantity(1000)];
+  const [small, large] = [memoryQuantity('pss', 1), memoryQuantity('pss', 1000)];
   const pipe = throughput('pipe');
-  const put = PUT_TO_FILE;
+  const isTheirsHere = results.of(PUT_TO_FILE, THEIRS) !== undefined;
+  const perService = slope(ours(memoryQuantity('rss', 1)), ours(memoryQuantity('rss', 1000)), 999);
   return [
-    most('start, 1 service', '1.25 × node -e 0', ratio(ours(one), of(one, FLOOR)), 1.25, '×'),
-    ahead('start, 1 service', one, supervisord.name, 4),
-    ahead('start, 1 service', one, pm2.name, 4),
-    most('start, 1,000 services', `0.7 × ${s6.name}`, ratio(ours(thousand), of(thousand, s6.name)), 0.7, '×'),
-    ...[runit, supervisord, pm2].map(({ name }) => ahead('start, 1,000 services', thousand, name, 1)),
-    most(
-      'memory, 1 service',
-      '1.15 × an idle node, PSS',
-      ratio(ours(memoryQuantity('pss', 1)), of(memoryQuantity('pss', 1), FLOOR)),
-      1.15,
-      '×',
-    ),
-    ...[OURS, s6.name, supervisord.name].map((name) => {
-      const peer = name === OURS ? OURS : `${name} and ${THEIRS}`;
-      return {
-        measure: name === OURS ? 'memory, supervisor and templater' : `memory, ${peer}`,
-        bar: 'reported',
-        ...judged(of(templaterMemory('pss', 1), peer), undefined, 'kB PSS'),
-      };
-    }),
-    most('memory per further service', '20 kB RSS', perService, 20, 'kB'),
-    ...[s6, runit].map(({ name }) => ahead('memory, 1,000 services', memory, name, 1)),
-    most('crash → running again', '5 ms', ours(CRASH), 5, 'ms'),
-    most('stop, 100 services', 'slowest service + 50 ms', ours(stopQuantity(100)), 50, 'ms'),
-    most('idle', '0 wake-ups of PID 1 in 60 s', ours(WAKEUPS), 0, 'a minute'),
-    least('log prefixing', `5 × ${supervisord.name}`, ratio(ours(pipe), of(pipe, supervisord.name)), 5, '×'),
-    least('log prefixing', 'a third of s6-log', ratio(ours(pipe), of(pipe, 's6-log')), 1 / 3, '×'),
-    of(put, THEIRS) === undefined
-      ? most('PUT → file', '1.25 × a bare blocking query', ratio(ours(put), of(put, FLOOR)), 1.25, '×')
-      : most('PUT → file', `1.25 × ${THEIRS}`, ratio(ours(put), of(put, THEIRS)), 1.25, '×'),
+    multiple('start, 1 service', '≤ 1.25 × node -e 0', one, FLOOR, (times) => times <= 1.25),
+    ahead('start, 1 service', one, supervisord, 4),
+    ahead('start, 1 service', one, pm2, 4),
+    multiple('start, 1,000 services', '≤ 0.7 × s6', thousand, s6.name, (times) => times <= 0.7),
+    ...[runit, supervisord, pm2].map((peer) => ahead('start, 1,000 services', thousand, peer)),
+    multiple('memory, 1 service, PSS', '≤ 1.15 × an idle node', small, FLOOR, (times) => times <= 1.15),
+    ...[OURS, `${s6.name} and ${THEIRS}`, `${supervisord.name} and ${THEIRS}`].map((peer) => ({
+      of: 'templater',
+      what: `memory with a templater, ${peer}`,
+      bar: 'reported',
+      ...judged(results.median(templaterMemory('pss', 1), peer), undefined, 'kB PSS'),
+    })),
+    {
+      of: 'memory',
+      what: 'memory per further service',
+      bar: '≤ 20 kB RSS',
+      ...judged(perService, (it) => it <= 20, 'kB'),
+    },
+    ...[s6, runit].map((peer) => ahead('memory, 1,000 services, PSS', large, peer)),
+    atMost('crash → running again', '≤ 5 ms', CRASH, 5),
+    atMost('stop, 100 services', '≤ slowest service + 50 ms', stopQuantity(100), 50),
+    atMost('idle', '0 wake-ups of PID 1 in 60 s', WAKEUPS, 0),
+    multiple('log prefixing', '≥ 5 × supervisord', pipe, supervisord.name, (times) => times >= 5),
+    multiple('log prefixing', '≥ a third of s6-log', pipe, 's6-log', (times) => times >= 1 / 3),
+    isTheirsHere
+      ? multiple('PUT → file', `≤ 1.25 × ${THEIRS}`, PUT_TO_FILE, THEIRS, (times) => times <= 1.25)
+      : multiple('PUT → file', '≤ 1.25 × a bare query', PUT_TO_FILE, FLOOR, (times) => times <= 1.25),
   ];
 }
 

@@ -95,7 +95,7 @@ async function main({ measures, quick, rounds, only, json }: Asked): Promise<num
     stage.close();
   }
   for (const what of results.unrun) console.log(what);
-  console.log(`\n${barTable(results)}\n`);
+  console.log(`\n${barTable(results, measures)}\n`);
   const file = resolve(json ?? join(mkdtempSync(join(tmpdir(), 'supervise-figures-')), 'bench.json'));
   writeFileSync(file, `${JSON.stringify(report(results), undefined, 2)}\n`);
   console.log(`all samples: ${file}`);

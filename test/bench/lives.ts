@@ -35,7 +35,7 @@ export async function live(bench: Bench): Promise<void> {
       what: `start and stop, ${services(count)}`,
       rounds: bench.rounds(ROUNDS),
       turns,
-      settleMs: SETTLE_MS,
+      settleMs: bench.quick ? 300 : SETTLE_MS,
       together: count < 1000,
     });
   }

@@ -12,14 +12,17 @@ export function measureTables(results: Results, measure: string): string {
   return [...quantities.values()].map((quantity) => `${quantityTable(results, quantity)}\n`).join('\n');
 }
 
-export function barTable(results: Results): string {
-  const rows = judge(results).map(({ measure, bar, measured, met }) => [
-    measure,
-    bar,
-    measured,
-    met === undefined ? '-' : met ? 'met' : 'not met',
-  ]);
-  return table([['measure', 'bar', 'measured', ''], ...rows]);
+/** The bars that these measures tell of. */
+export function barTable(results: Results, measures: readonly string[]): string {
+  const rows = judge(results)
+    .filter(({ of }) => measures.includes(of))
+    .map(({ what, bar, measured, met }) => [
+      what,
+      bar,
+      measured,
+      met === undefined ? '-' : met ? 'met' : 'not met',
+    ]);
+  return table([['', 'bar', 'measured', ''], ...rows], 2);
 }
 
 export function report(results: Results) {

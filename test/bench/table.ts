@@ -1,4 +1,4 @@
-/** Text tables: the first column to the left, figures to the right. */
+/** Text tables: words to the left, figures to the right. */
 import { FLOOR, OURS, type Quantity, type Results, share } from './results.ts';
 
 /** Rows of one quantity, in the order in which the peers came. */
@@ -28,18 +28,14 @@ export function quantityTable(results: Results, quantity: Quantity): string {
   return table([head, ...rows]);
 }
 
-export function table(rows: readonly (readonly string[])[]): string {
+/** @param words how many columns of words there are ahead of those of figures */
+export function table(rows: readonly (readonly string[])[], words = 1): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart((widths[column] ?? 0) + 2),
-      )
-      .join('')
-      .trimEnd();
-  return rows.map(line).join('\n');
+  const padded = (cell: string, column: number): string =>
+    column < words ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0);
+  return rows.map((row) => row.map(padded).join('  ').trimEnd()).join('\n');
 }
 
 /** Three digits that count, more for what is large. */

@@ -25,7 +25,7 @@ export async function stop(bench: Bench): Promise<void> {
     turns: bench.peers
       .filter(({ capacity }) => capacity >= services.length)
       .map((peer) => life(bench, peer, services, undefined, STOP_OF_FOUR)),
-    settleMs: SETTLE_MS,
+    settleMs: bench.quick ? 300 : SETTLE_MS,
     together: true,
   });
 }
