@@ -9,7 +9,7 @@ import type { Peer } from './peers/peer.ts';
 import { pm2 } from './peers/pm2.ts';
 import { runit } from './peers/runit.ts';
 import { s6 } from './peers/s6.ts';
-import { supervisord } from './peers/supervisord.ts';
+import { prefixingSupervisord, supervisord } from './peers/supervisord.ts';
 import { FLOOR, OURS, type Quantity, type Results } from './results.ts';
 import { figure } from './table.ts';
 
@@ -84,6 +84,13 @@ export function judge(results: Results): Bar[] {
     atMost('stop, 100 services', '≤ slowest service + 50 ms', stopQuantity(100), 50),
     atMost('idle', '0 wake-ups of PID 1 in 60 s', WAKEUPS, 0),
     multiple('log prefixing', '≥ 5 × supervisord', pipe, supervisord.name, (times) => times >= 5),
+    multiple(
+      'log prefixing',
+      '≥ 5 × supervisord with a prefix',
+      pipe,
+      prefixingSupervisord.name,
+      (times) => times >= 5,
+    ),
     multiple('log prefixing', '≥ a third of s6-log', pipe, 's6-log', (times) => times >= 1 / 3),
     isTheirsHere
       ? multiple('PUT → file', `≤ 1.25 × ${THEIRS}`, PUT_TO_FILE, THEIRS, (times) => times <= 1.25)

@@ -23,8 +23,7 @@ export class Bell {
 
   constructor(path: string) {
     this.path = path;
-    const { status, stderr } = spawnSync('mkfifo', [path], { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`cannot make the FIFO ${path}: ${stderr}`);
+    makeFifo(path);
     const reading = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     this.fd = openSync(path, 'w');
     this.#socket = new Socket({ fd: reading, readable: true, writable: false });
@@ -69,6 +68,11 @@ export class Bell {
     if (this.#held) closeSync(this.fd);
     this.#held = false;
   }
+}
+
+export function makeFifo(path: string): void {
+  const { status, stderr } = spawnSync('mkfifo', [path], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`cannot make the FIFO ${path}: ${stderr}`);
 }
 
 /** @throws Error when it did not come in time */

@@ -6,7 +6,7 @@
  * Measures: start stop memory crash idle orphans logs templater size; without one, all of them, in half an hour.
  *
  * --quick    a minute in all: too few rounds for figures, enough to see that all runs
- * --rounds   so many instead of each measure's own number
+ * --rounds   so many instead of each measure's own number (idle is one minute, always)
  * --only     these peers, by their names in the tables; `floor` is a Node that does nothing
  * --json     where all samples go; else a new file in the temp directory, which is named in the end
  *

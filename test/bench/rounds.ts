@@ -52,11 +52,14 @@ export async function interleave(
       // The only round of the slowest counts, there will be no other.
       if (round > 0 || time > shareMs)
         for (const [quantity, sample] of samples.get(peer) ?? []) results.add(quantity, peer, sample);
-      if (time > shareMs && round < rounds)
-        leave(
-          peer,
-          `${Math.max(1, round)} of ${rounds} rounds, each takes ${(time / (round + 1) / 1000).toFixed(1)} s`,
-        );
+      if (time <= shareMs || round === rounds) continue;
+      const each = `each takes ${(time / (round + 1) / 1000).toFixed(1)} s`;
+      leave(
+        peer,
+        round === 0
+          ? `the round to warm up is all there is, ${each}`
+          : `${round} of ${rounds} rounds, ${each}`,
+      );
     }
 
     async function step({ peer }: Turn, once: (() => Promise<Samples>) | undefined): Promise<void> {

@@ -30,15 +30,9 @@ const TEMPLATER = oursWith(', with its templater', {
   '.supervise/kv.json': '{"kv":{"a":1}}',
 });
 
-/** (5) wake-ups of all threads, and CPU time, while nothing happens. All wait for that beside each other. */
-export async function idle(bench: Bench): Promise<void> {
-  for (let round = 1; round <= bench.rounds(1); round++) {
-    bench.progress(`idle: round ${round} of ${bench.rounds(1)}`);
-    await once(bench);
-  }
-}
-
-async function once({ stage, peers, floor, quick, results }: Bench): Promise<void> {
+/** (5) wake-ups of all threads, and CPU time, while nothing happens. All wait for that beside each other, once. */
+export async function idle({ stage, peers, floor, quick, results, progress }: Bench): Promise<void> {
+  progress('idle');
   const lives: Life[] = [];
   const watched: Watched[] = [];
   const floorsPlace = stage.place();

@@ -1,16 +1,15 @@
-import type { StdioOptions } from 'node:child_process';
-import { spawnSync } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NODE } from '../../tree.ts';
-import { Bell } from '../bell.ts';
+import { NODE, writeFiles } from '../../tree.ts';
+import { Bell, makeFifo } from '../bell.ts';
 import type { Bench } from '../context.ts';
-import { onPath } from '../path.ts';
 import { ours, oursWith } from '../peers/ours.ts';
 import type { Command, Peer } from '../peers/peer.ts';
 import { pm2 } from '../peers/pm2.ts';
-import { supervisord, supervisordWith } from '../peers/supervisord.ts';
+import { runit } from '../peers/runit.ts';
+import { s6 } from '../peers/s6.ts';
+import { prefixingSupervisord, rotatingSupervisord, supervisord } from '../peers/supervisord.ts';
 import { cpuOf, supervising } from '../proc.ts';
 import { FLOOR, type Quantity } from '../results.ts';
 import { interleave, type Turn } from '../rounds.ts';
@@ -73,7 +72,7 @@ export async function logs(bench: Bench): Promise<void> {
   }
 }
 
-function ways({ peers, floor, results }: Bench): Way[] {
+function ways({ peers, floor }: Bench): Way[] {
   const found: Way[] = floor ? [{ name: FLOOR, sink: 'pipe' }] : [];
   const isHere = (peer: Peer): boolean => peers.includes(peer);
   if (isHere(ours)) {
@@ -85,26 +84,29 @@ function ways({ peers, floor, results }: Bench): Way[] {
     found.push(how('', '--log-prefix'), how(', --capture', '--capture'));
     found.push(how(', JSON lines', '--capture', '--log-format', 'json'), how(', inherited'));
   }
-  const filters: [string, Sink, (directory: string) => Command][] = [
-    ['cat', 'pipe', () => ({ argv: ['cat'] })],
-    ['s6-log', 'pipe', () => ({ argv: ['s6-log', 'p[app] ', '1'] })],
-    ['s6-log', 'directory', (directory) => ({ argv: ['s6-log', 'p[app] ', 'n10', 's1000000', directory] })],
-    [
-      'svlogd',
-      'directory',
-      (directory) => {
+  if (floor) found.push({ name: 'cat', sink: 'pipe', filter: () => ({ argv: ['cat'] }) });
+  if (isHere(s6)) {
+    const log = (...script: string[]): Command => ({ argv: ['s6-log', 'p[app] ', ...script] });
+    found.push({ name: 's6-log', sink: 'pipe', filter: () => log('1') });
+    found.push({
+      name: 's6-log',
+      sink: 'directory',
+      filter: (directory) => log('n10', 's1000000', directory),
+    });
+  }
+  if (isHere(runit))
+    found.push({
+      name: 'svlogd',
+      sink: 'directory',
+      filter(directory) {
         writeFileSync(join(directory, 'config'), 's1000000\nn10\np[app] \n');
         return { argv: ['svlogd', directory] };
       },
-    ],
-  ];
-  for (const [name, sink, filter] of filters)
-    if (onPath(name)) found.push({ name, sink, filter });
-    else results.say(`${name} was not run: it is not on PATH`);
+    });
   if (isHere(supervisord)) {
     found.push({ name: supervisord.name, sink: 'pipe', supervisor: supervisord });
-    const rotated = { stdout_logfile: '%(here)s/app.log', stdout_logfile_maxbytes: '1000000' };
-    found.push({ name: supervisord.name, sink: 'directory', supervisor: supervisordWith(rotated) });
+    found.push({ name: supervisord.name, sink: 'directory', supervisor: rotatingSupervisord });
+    found.push({ name: prefixingSupervisord.name, sink: 'pipe', supervisor: prefixingSupervisord });
   }
   if (isHere(pm2)) found.push({ name: pm2.name, sink: 'pipe', supervisor: pm2 });
   return found;
@@ -114,44 +116,32 @@ async function transport(bench: Bench, way: Way, writer: string): Promise<{ seco
   const { stage } = bench;
   const directory = stage.place();
   const bell = new Bell(join(directory, 'bell'));
-  const start = (command: Command, [stdin, stdout]: [number | 'ignore', number | 'ignore']): number =>
-    stage.spawn(command, { directory, bell, stdio: [stdin, stdout, 'ignore', bell.fd] as StdioOptions })
-      .pid ?? 0;
   const outward = new Pipe(join(directory, 'out'));
   const inward = new Pipe(join(directory, 'in'));
+  const start = (command: Command, stdin: number | 'ignore', stdout: number | 'ignore'): number =>
+    stage.spawn(command, { directory, bell, stdio: [stdin, stdout, 'ignore', bell.fd] }).pid ?? 0;
   try {
-    spawnSync('mkfifo', [join(directory, 'go')]);
-    if (way.sink === 'pipe') start({ argv: [NODE, SINK, LAST] }, [outward.read, 'ignore']);
-    const run = `#!/bin/sh
-exec 9>"$BELL"
-read go <"${directory}/go"
-${writer}
-echo written >&9
-exec sleep 100000 >/dev/null 2>&1
-`;
-    const scriptFile = join(directory, 'writer');
-    writeFileSync(scriptFile, run.replace('read go', 'echo $$ >&9\nread go'), { mode: 0o755 });
+    const go = join(directory, 'go');
+    makeFifo(go);
+    const service = { name: 'app', run: writing(writer, go) };
+    if (way.sink === 'pipe') start({ argv: [NODE, SINK, LAST] }, outward.read, 'ignore');
     let between: number | undefined;
     if (way.supervisor) {
-      const services = [{ name: 'app', run: `#!/bin/sh\nexec "${scriptFile}"\n` }];
-      between = start(way.supervisor.lay(directory, services, NODE), ['ignore', outward.write]);
+      between = start(way.supervisor.lay(directory, [service], NODE), 'ignore', outward.write);
     } else {
-      if (way.filter) {
-        const logs = join(directory, 'logs');
-        mkdirSync(logs);
-        between = start(way.filter(logs), [inward.read, outward.write]);
-      }
-      start({ argv: [scriptFile] }, ['ignore', way.filter ? inward.write : outward.write]);
+      if (way.filter) between = start(way.filter(logDirectory(directory)), inward.read, outward.write);
+      writeFiles(directory, { writer: service.run });
+      start({ argv: [join(directory, 'writer')] }, 'ignore', way.filter ? inward.write : outward.write);
     }
     const [ready] = await bell.rings(1, LIMIT_MS);
     const pids = between === undefined ? [] : supervising(between, [Number(ready?.line)]);
     const before = cpuOf(pids);
     const started = performance.now();
-    await writeFile(join(directory, 'go'), 'go\n');
+    await writeFile(go, 'go\n');
     const rings = await bell.rings(way.sink === 'pipe' ? 2 : 1, LIMIT_MS);
     const cpu = cpuOf(pids) - before;
-    const ended =
-      rings.find(({ line }) => line === (way.sink === 'pipe' ? 'end' : 'written'))?.at ?? Number.NaN;
+    const last = way.sink === 'pipe' ? 'end' : 'written';
+    const ended = rings.find(({ line }) => line === last)?.at ?? Number.NaN;
     return { seconds: (ended - started) / 1000, cpu };
   } finally {
     bell.close();
@@ -159,6 +149,24 @@ exec sleep 100000 >/dev/null 2>&1
     inward.close();
     stage.discard(directory);
   }
+}
+
+function logDirectory(directory: string): string {
+  const path = join(directory, 'logs');
+  mkdirSync(path);
+  return path;
+}
+
+/** Tells when it is ready, writes once it is told to, tells when it has written, and stays. */
+function writing(writer: string, go: string): string {
+  return `#!/bin/sh
+exec 9>"$BELL"
+echo $$ >&9
+read line <"${go}"
+${writer}
+echo written >&9
+exec sleep 100000 >/dev/null 2>&1
+`;
 }
 
 const SINK = join(import.meta.dirname, '../sink.ts');
@@ -169,7 +177,7 @@ class Pipe {
   readonly write: number;
 
   constructor(path: string) {
-    spawnSync('mkfifo', [path]);
+    makeFifo(path);
     // Neither end can be opened without the other.
     const both = openSync(path, constants.O_RDWR);
     this.read = openSync(path, 'r');

@@ -40,12 +40,15 @@ const RECOVERY: Quantity = {
 
 export function templaterMemory(kind: keyof Memory, keys: number): Quantity {
   const name = { pss: 'PSS', rss: 'RSS', private: 'private' }[kind];
-  const amount = keys === 1 ? '1 key' : `${keys.toLocaleString('en')} keys`;
   return {
     measure: 'templater',
-    what: `templater: ${name} of supervisor and templater, ${amount}`,
+    what: `templater: ${name} of supervisor and templater, ${amount(keys)}`,
     unit: 'kB',
   };
+}
+
+function amount(keys: number): string {
+  return keys === 1 ? '1 key' : `${keys.toLocaleString('en')} keys`;
 }
 
 /** (8) with a real agent: how soon a value is where it is used, and what knowing it costs. */
@@ -181,7 +184,7 @@ async function memory(bench: Bench, consul: ConsulAgent): Promise<void> {
       for (const peer of [s6, runit, supervisord])
         if (bench.peers.includes(peer)) peers.push(withConsulTemplate(peer, consul, text));
     await interleave(bench, {
-      what: `memory with ${count} keys`,
+      what: `memory with ${amount(count)}`,
       rounds: bench.rounds(5),
       turns: peers.map((peer) => memoryTurn(bench, peer, count)),
       settleMs: bench.quick ? 500 : 5000,
