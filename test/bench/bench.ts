@@ -83,7 +83,7 @@ async function main({ measures, quick, rounds, only, json }: Asked): Promise<num
       floor: isAsked(FLOOR),
       quick,
       rounds: (usual) => rounds ?? (quick ? QUICK_ROUNDS : usual),
-      shareMs: quick ? 4000 : 120_000,
+      shareMs: quick ? 4000 : 75_000,
       progress,
     };
     for (const name of measures) {

@@ -1,9 +1,9 @@
 /** Where it all happens: a directory of the run's own, and all that is started in it, which is gone in the end, come what may. */
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, constants, copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { NODE } from '../tree.ts';
+import { NODE, writeFiles } from '../tree.ts';
 import { Bell } from './bell.ts';
 import { Life } from './life.ts';
 import type { Command, Peer, Service } from './peers/peer.ts';
@@ -12,6 +12,7 @@ import { withEnvironment } from './proc.ts';
 /** By this we know our own: services are in sessions of their own, some supervisors forget them. */
 const MARK = 'SUPERVISE_BENCH';
 const MEMORY = '/dev/shm';
+const ROOM = 2e9;
 
 export class Stage {
   readonly directory: string;
@@ -21,7 +22,7 @@ export class Stage {
 
   constructor() {
     // In memory, so that no disk is measured.
-    const parent = process.env['TMPDIR'] === undefined && existsSync(MEMORY) ? MEMORY : tmpdir();
+    const parent = process.env['TMPDIR'] === undefined && isFit(MEMORY) ? MEMORY : tmpdir();
     this.directory = mkdtempSync(join(parent, 'supervise-bench-'));
   }
 
@@ -77,7 +78,7 @@ export class Stage {
    * A copy of Node that nobody else runs, one per name. What is in memory once for several processes counts in parts for each, so
    * that other Nodes on this machine would make ours look smaller.
    */
-  node(name: string): string {
+  ownNode(name: string): string {
     let path = this.#nodes.get(name);
     if (path === undefined) {
       path = join(this.place(), 'node');
@@ -98,6 +99,22 @@ export class Stage {
   close(): void {
     end(`${MARK}=${this.#run}:`);
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Whether there is room for what we put there, and programs may be run from there: containers' own often has neither. */
+function isFit(directory: string): boolean {
+  let place: string | undefined;
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    if (bavail * bsize < ROOM) return false;
+    place = mkdtempSync(join(directory, 'supervise-bench-'));
+    writeFiles(place, { script: '#!/bin/sh\n' });
+    return spawnSync(join(place, 'script')).status === 0;
+  } catch {
+    return false;
+  } finally {
+    if (place !== undefined) rmSync(place, { recursive: true });
   }
 }
 

@@ -1,3 +1,4 @@
+import { NODE } from '../../tree.ts';
 import { type Bench, services, sizes } from '../context.ts';
 import { type Life, wellBehaved } from '../life.ts';
 import type { Peer } from '../peers/peer.ts';
@@ -6,7 +7,7 @@ import { FLOOR, type Quantity } from '../results.ts';
 import { interleave, type Turn } from '../rounds.ts';
 
 /** One needs many rounds, since a Node's memory differs from run to run; thousands of processes differ little. */
-const ROUNDS: Record<number, number> = { 1: 20, 100: 5, 1000: 5 };
+const ROUNDS: Record<number, number> = { 1: 20, 100: 5, 1000: 3 };
 /** Until what the start needed is given back. */
 const SETTLE_MS = 3000;
 
@@ -35,7 +36,7 @@ function tree({ stage }: Bench, peer: Peer, count: number): Turn {
   return {
     peer: peer.name,
     async begin() {
-      life = stage.start(peer, wellBehaved(count), stage.node(peer.name));
+      life = stage.start(peer, wellBehaved(count), peer.runsOnNode ? stage.ownNode(peer.name) : NODE);
       await life.running();
       return [];
     },
@@ -56,7 +57,7 @@ function floor({ stage }: Bench, count: number): Turn {
     peer: FLOOR,
     async begin() {
       directory = stage.place();
-      const node = stage.node(FLOOR);
+      const node = stage.ownNode(FLOOR);
       ({ pid = 0 } = stage.spawn({ argv: [node, '-e', 'setInterval(() => {}, 1e9)'] }, { directory, node }));
       return [];
     },

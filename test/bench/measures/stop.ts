@@ -4,7 +4,7 @@ import type { Service } from '../peers/peer.ts';
 import type { Quantity } from '../results.ts';
 import { interleave } from '../rounds.ts';
 
-const ROUNDS = 20;
+const ROUNDS = 10;
 const SETTLE_MS = 1500;
 /** What each of four services takes to end, ms. */
 const TAKES = [0, 50, 100, 300];

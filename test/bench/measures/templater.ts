@@ -199,7 +199,7 @@ function memoryTurn({ stage }: Bench, peer: Peer, count: number): Turn {
   return {
     peer: peer.name,
     async begin() {
-      const life = stage.start(peer, wellBehaved(1), stage.node(peer.name));
+      const life = stage.start(peer, wellBehaved(1), peer.runsOnNode ? stage.ownNode(peer.name) : NODE);
       end = () => life.end();
       // Our services run once their files are there; others' files come when they come, within the time to settle.
       await life.running();

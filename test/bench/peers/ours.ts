@@ -10,6 +10,7 @@ export const ours: Peer = {
   programs: [],
   capacity: Number.POSITIVE_INFINITY,
   reaps: true,
+  runsOnNode: true,
   stopSignal: 'SIGTERM',
   lay(directory, services, node) {
     return started(directory, [node, BUNDLE, serviceDirectories(join(directory, 'services'), services)]);

@@ -21,6 +21,8 @@ export interface Peer {
   readonly capacity: number;
   /** Whether it is told to wait for orphans when it is PID 1. */
   readonly reaps: boolean;
+  /** Whether a Node runs it. */
+  readonly runsOnNode?: true;
   /** What tells it to stop all that it runs. */
   readonly stopSignal: NodeJS.Signals;
   /** Writes what it needs to run these services below `directory`, and says how it is started. `node`: which Node runs it, if one does. */

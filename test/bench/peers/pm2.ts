@@ -7,6 +7,7 @@ export const pm2: Peer = {
   programs: ['pm2-runtime'],
   capacity: Number.POSITIVE_INFINITY,
   reaps: false,
+  runsOnNode: true,
   stopSignal: 'SIGTERM',
   lay(directory, services) {
     const scandir = serviceDirectories(join(directory, 'services'), services);
