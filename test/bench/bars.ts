@@ -1,10 +1,12 @@
 /** What the project promises of its speed and size, held against a run. */
+import { THEIRS } from './followers.ts';
 import { startQuantity, stopQuantity } from './lives.ts';
 import { CRASH } from './measures/crash.ts';
 import { WAKEUPS } from './measures/idle.ts';
 import { throughput } from './measures/logs.ts';
 import { memoryQuantity } from './measures/memory.ts';
-import { PUT_TO_FILE, THEIRS, templaterMemory } from './measures/templater.ts';
+import { PUT_TO_FILE } from './measures/templater.ts';
+import { templaterMemory } from './measures/templater-memory.ts';
 import type { Peer } from './peers/peer.ts';
 import { pm2 } from './peers/pm2.ts';
 import { runit } from './peers/runit.ts';

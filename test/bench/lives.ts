@@ -28,8 +28,8 @@ export async function live(bench: Bench): Promise<void> {
     const turns: Turn[] = bench.floor ? [floor(bench, count)] : [];
     for (const peer of bench.peers) {
       if (peer.capacity < count) continue;
-      const services = wellBehaved(count);
-      turns.push(life(bench, peer, services, startQuantity(count), stopQuantity(count)));
+      const crew = wellBehaved(count);
+      turns.push(life(bench, peer, crew, startQuantity(count), stopQuantity(count)));
     }
     await interleave(bench, {
       what: `start and stop, ${services(count)}`,

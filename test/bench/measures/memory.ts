@@ -33,17 +33,24 @@ export async function memory(bench: Bench): Promise<void> {
 
 function tree({ stage }: Bench, peer: Peer, count: number): Turn {
   let life: Life | undefined;
+  const over = (): void => {
+    life?.end();
+    life = undefined;
+  };
   return {
     peer: peer.name,
     async begin() {
       life = stage.start(peer, wellBehaved(count), peer.runsOnNode ? stage.ownNode(peer.name) : NODE);
-      await life.running();
+      await life.running().catch((error: unknown) => {
+        over();
+        throw error;
+      });
       return [];
     },
     async finish() {
       const { pid, pids } = life as Life;
       const measured = memoryOf(supervising(pid, pids));
-      life?.end();
+      over();
       return samples(measured, count);
     },
   };
