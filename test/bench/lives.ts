@@ -5,7 +5,7 @@ import { type Bench, services, sizes } from './context.ts';
 import { type Life, wellBehaved } from './life.ts';
 import type { Peer, Service } from './peers/peer.ts';
 import { FLOOR, type Quantity } from './results.ts';
-import { interleave, type Samples, type Turn } from './rounds.ts';
+import { affordable, interleave, type Samples, type Turn } from './rounds.ts';
 
 const ROUNDS = 20;
 /** Whoever has work left for after the start does it; runsv takes its time for a service that ends in its first second. */
@@ -24,20 +24,19 @@ export function stopQuantity(count: number): Quantity {
 export async function live(bench: Bench): Promise<void> {
   if (lived.has(bench)) return;
   lived.add(bench);
+  let before: { count: number; took: ReadonlyMap<string, number> } | undefined;
   for (const count of sizes(bench)) {
-    const turns: Turn[] = bench.floor ? [floor(bench, count)] : [];
-    for (const peer of bench.peers) {
-      if (peer.capacity < count) continue;
-      const crew = wellBehaved(count);
-      turns.push(life(bench, peer, crew, startQuantity(count), stopQuantity(count)));
-    }
-    await interleave(bench, {
+    const lives = affordable(bench, 'start and stop', count, before).map((peer) =>
+      life(bench, peer, wellBehaved(count), startQuantity(count), stopQuantity(count)),
+    );
+    const took = await interleave(bench, {
       what: `start and stop, ${services(count)}`,
       rounds: bench.rounds(ROUNDS),
-      turns,
+      turns: bench.floor ? [floor(bench, count), ...lives] : lives,
       settleMs: bench.quick ? 300 : SETTLE_MS,
       together: count < 1000,
     });
+    before = { count, took };
   }
 }
 

@@ -1,5 +1,6 @@
 /** Who is measured side by side takes turns: what else the machine does then falls on all alike. */
-import { type Bench, pause } from './context.ts';
+import { type Bench, pause, services } from './context.ts';
+import type { Peer } from './peers/peer.ts';
 import type { Quantity } from './results.ts';
 
 export type Samples = readonly (readonly [Quantity, number])[];
@@ -25,44 +26,21 @@ export interface Rounds {
 /**
  * One round to warm up, whose figures are thrown away, then `rounds` of them; each begins with another peer. Who has used up its
  * share of the time leaves; who fails is not asked again. Either is said.
+ *
+ * @returns how long a round took each peer, ms; who failed is not in it
  */
 export async function interleave(
   bench: Bench,
   { what, rounds, turns, settleMs = 0, together }: Rounds,
-): Promise<void> {
+): Promise<ReadonlyMap<string, number>> {
   const { results, shareMs, progress } = bench;
   const spent = new Map(turns.map(({ peer }) => [peer, 0]));
-  for (let round = 0; round <= rounds; round++) {
+  const took = new Map<string, number>();
+  for (let round = 0; round <= rounds && spent.size > 0; round++) {
     progress(`${what}: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}`);
     const order = turns.map((_, i) => turns[(i + round) % turns.length] as Turn);
     const samples = new Map<string, [Quantity, number][]>(turns.map(({ peer }) => [peer, []]));
-    if (together) {
-      for (const turn of order) await step(turn, turn.begin);
-      await pause(settleMs);
-      for (const turn of order) await step(turn, turn.finish);
-    } else
-      for (const turn of order) {
-        await step(turn, turn.begin);
-        if (spent.has(turn.peer)) await pause(settleMs);
-        await step(turn, turn.finish);
-      }
-    for (const { peer } of order) {
-      const time = spent.get(peer);
-      if (time === undefined) continue;
-      // The only round of the slowest counts, there will be no other.
-      if (round > 0 || time > shareMs)
-        for (const [quantity, sample] of samples.get(peer) ?? []) results.add(quantity, peer, sample);
-      if (time <= shareMs || round === rounds) continue;
-      const each = `each takes ${(time / (round + 1) / 1000).toFixed(1)} s`;
-      leave(
-        peer,
-        round === 0
-          ? `the round to warm up is all there is, ${each}`
-          : `${round} of ${rounds} rounds, ${each}`,
-      );
-    }
-
-    async function step({ peer }: Turn, once: (() => Promise<Samples>) | undefined): Promise<void> {
+    const step = async ({ peer }: Turn, once: (() => Promise<Samples>) | undefined): Promise<void> => {
       if (!once || !spent.has(peer)) return;
       const started = performance.now();
       try {
@@ -71,11 +49,50 @@ export async function interleave(
       } catch (error) {
         leave(peer, `given up in round ${round} of ${rounds}: ${(error as Error).message}`);
       }
+    };
+    if (together) {
+      for (const turn of order) await step(turn, turn.begin);
+      await pause(settleMs);
+      for (const turn of order) await step(turn, turn.finish);
+    } else
+      for (const turn of order) {
+        await step(turn, turn.begin);
+        if (turn.finish && spent.has(turn.peer)) await pause(settleMs);
+        await step(turn, turn.finish);
+      }
+    for (const [peer, time] of spent) {
+      took.set(peer, time / (round + 1));
+      // The only round of the slowest counts, there will be no other.
+      if (round > 0 || time > shareMs)
+        for (const [quantity, sample] of samples.get(peer) ?? []) results.add(quantity, peer, sample);
+      if (time <= shareMs || round === rounds) continue;
+      const rest = round === 0 ? 'the round to warm up is all there is' : `${round} of ${rounds} rounds`;
+      leave(peer, `${rest}, each takes ${(time / (round + 1) / 1000).toFixed(1)} s`);
     }
   }
+  return took;
 
   function leave(peer: string, why: string): void {
     spent.delete(peer);
     results.say(`${what}: ${peer}: ${why}`);
   }
+}
+
+/** The peers that can run so many services within their share of the time, judged by how they did with fewer. */
+export function affordable(
+  { peers, results, shareMs }: Bench,
+  measure: string,
+  count: number,
+  before: { count: number; took: ReadonlyMap<string, number> } | undefined,
+): Peer[] {
+  return peers.filter(({ name, capacity }) => {
+    if (capacity < count) return false;
+    const took = before?.took.get(name) ?? 0;
+    // Of what one takes, most is no service's.
+    if (!before || before.count < 100 || (took * count) / before.count <= shareMs) return true;
+    results.say(
+      `${measure}, ${services(count)}: ${name}: left out, ${services(before.count)} took ${(took / 1000).toFixed(1)} s`,
+    );
+    return false;
+  });
 }

@@ -4,7 +4,7 @@ import { type Life, wellBehaved } from '../life.ts';
 import type { Peer } from '../peers/peer.ts';
 import { type Memory, memoryOf, supervising } from '../proc.ts';
 import { FLOOR, type Quantity } from '../results.ts';
-import { interleave, type Turn } from '../rounds.ts';
+import { affordable, interleave, type Turn } from '../rounds.ts';
 
 /** One needs many rounds, since a Node's memory differs from run to run; thousands of processes differ little. */
 const ROUNDS: Record<number, number> = { 1: 20, 100: 5, 1000: 3 };
@@ -18,16 +18,17 @@ export function memoryQuantity(kind: keyof Memory, count: number): Quantity {
 
 /** (2) what the whole supervising tree takes when it is idle, services left out. */
 export async function memory(bench: Bench): Promise<void> {
+  let before: { count: number; took: ReadonlyMap<string, number> } | undefined;
   for (const count of sizes(bench)) {
-    const turns: Turn[] = bench.floor ? [floor(bench, count)] : [];
-    for (const peer of bench.peers) if (peer.capacity >= count) turns.push(tree(bench, peer, count));
-    await interleave(bench, {
+    const trees = affordable(bench, 'memory', count, before).map((peer) => tree(bench, peer, count));
+    const took = await interleave(bench, {
       what: `memory, ${services(count)}`,
       rounds: bench.rounds(ROUNDS[count] ?? 5),
-      turns,
+      turns: bench.floor ? [floor(bench, count), ...trees] : trees,
       settleMs: bench.quick ? 500 : SETTLE_MS,
       together: count < 1000,
     });
+    before = { count, took };
   }
 }
 
