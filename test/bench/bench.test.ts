@@ -22,7 +22,6 @@ test('--quick measures what is here, says what is not, and judges it', async (t)
   const bench = run(t, [
     'start',
     'crash',
-    'logs',
     'size',
     '--quick',
     '--rounds',
