@@ -5,7 +5,7 @@
  *
  * Measures: start stop memory crash idle orphans logs templater size; without one, all of them, in half an hour.
  *
- * --quick    a minute in all: too few rounds for figures, enough to see that all runs
+ * --quick    a minute in all: one round of less, no figures, enough to see that all runs
  * --rounds   so many instead of each measure's own number (idle is one minute, always)
  * --only     these peers, by their names in the tables; `floor` is a Node that does nothing
  * --json     where all samples go; else a new file in the temp directory, which is named in the end
@@ -47,7 +47,7 @@ const MEASURES: Record<string, (bench: Bench) => Promise<void>> = {
   templater,
   size,
 };
-const QUICK_ROUNDS = 2;
+const QUICK_ROUNDS = 1;
 const WRONG_USAGE = 100;
 
 try {
@@ -95,7 +95,7 @@ async function main({ measures, quick, rounds, only, json }: Asked): Promise<num
     stage.close();
   }
   for (const what of results.unrun) console.log(what);
-  console.log(`\n${barTable(results, measures)}\n`);
+  console.log(barTable(results, measures));
   const file = resolve(json ?? join(mkdtempSync(join(tmpdir(), 'supervise-figures-')), 'bench.json'));
   writeFileSync(file, `${JSON.stringify(report(results), undefined, 2)}\n`);
   console.log(`all samples: ${file}`);

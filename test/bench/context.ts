@@ -10,7 +10,7 @@ export interface Bench {
   peers: readonly Peer[];
   /** Whether the floor is asked for. */
   floor: boolean;
-  /** A minute instead of half an hour: too few rounds for figures, enough to see that all runs. */
+  /** A minute instead of half an hour: one round of less, enough to see that all runs. */
   quick: boolean;
   /** How many rounds, where `usual` are wanted. */
   rounds(usual: number): number;

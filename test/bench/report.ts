@@ -12,7 +12,7 @@ export function measureTables(results: Results, measure: string): string {
   return [...quantities.values()].map((quantity) => `${quantityTable(results, quantity)}\n`).join('\n');
 }
 
-/** The bars that these measures tell of. */
+/** The bars that these measures tell of; nothing where they tell of none. */
 export function barTable(results: Results, measures: readonly string[]): string {
   const rows = judge(results)
     .filter(({ of }) => measures.includes(of))
@@ -22,7 +22,7 @@ export function barTable(results: Results, measures: readonly string[]): string 
       measured,
       met === undefined ? '-' : met ? 'met' : 'not met',
     ]);
-  return table([['', 'bar', 'measured', ''], ...rows], 2);
+  return rows.length === 0 ? '' : `\n${table([['', 'bar', 'measured', ''], ...rows], 2)}\n`;
 }
 
 export function report(results: Results) {

@@ -24,7 +24,7 @@ export interface Rounds {
 }
 
 /**
- * One round to warm up, whose figures are thrown away, then `rounds` of them; each begins with another peer. Who has used up its
+ * One round to warm up, whose figures are thrown away (a quick run has none), then `rounds` of them; each begins with another peer. Who has used up its
  * share of the time leaves; who fails is not asked again. Either is said.
  *
  * @returns how long a round took each peer, ms; who failed is not in it
@@ -33,10 +33,11 @@ export async function interleave(
   bench: Bench,
   { what, rounds, turns, settleMs = 0, together }: Rounds,
 ): Promise<ReadonlyMap<string, number>> {
-  const { results, shareMs, progress } = bench;
+  const { results, shareMs, progress, quick } = bench;
+  const first = quick ? 1 : 0;
   const spent = new Map(turns.map(({ peer }) => [peer, 0]));
   const took = new Map<string, number>();
-  for (let round = 0; round <= rounds && spent.size > 0; round++) {
+  for (let round = first; round <= rounds && spent.size > 0; round++) {
     progress(`${what}: ${round === 0 ? 'warm-up' : `round ${round} of ${rounds}`}`);
     const order = turns.map((_, i) => turns[(i + round) % turns.length] as Turn);
     const samples = new Map<string, [Quantity, number][]>(turns.map(({ peer }) => [peer, []]));
@@ -61,13 +62,14 @@ export async function interleave(
         await step(turn, turn.finish);
       }
     for (const [peer, time] of spent) {
-      took.set(peer, time / (round + 1));
+      const each = time / (round - first + 1);
+      took.set(peer, each);
       // The only round of the slowest counts, there will be no other.
       if (round > 0 || time > shareMs)
         for (const [quantity, sample] of samples.get(peer) ?? []) results.add(quantity, peer, sample);
       if (time <= shareMs || round === rounds) continue;
       const rest = round === 0 ? 'the round to warm up is all there is' : `${round} of ${rounds} rounds`;
-      leave(peer, `${rest}, each takes ${(time / (round + 1) / 1000).toFixed(1)} s`);
+      leave(peer, `${rest}, each takes ${(each / 1000).toFixed(1)} s`);
     }
   }
   return took;

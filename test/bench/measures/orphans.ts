@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { type Bench, pause } from '../context.ts';
 import type { Life } from '../life.ts';
 import { onPath } from '../path.ts';
@@ -41,8 +42,9 @@ function atOnce(bench: Bench, peer: Peer, count: number): Turn {
   return {
     peer: peer.name,
     async begin() {
-      const { life, init } = await asPid1(bench, peer, script);
+      const { life, init, go } = await asPid1(bench, peer, script);
       try {
+        await go();
         await life.bell.rings(1, LIMIT_MS);
         const dead = zombies(life);
         if (dead.length < count) throw new Error(`${dead.length} zombies instead of ${count}`);
@@ -70,13 +72,14 @@ function oneByOne(bench: Bench, peer: Peer, count: number): Turn {
     what: `orphans: ${count.toLocaleString('en')} one after the other, CPU time of PID 1`,
     unit: 'ms',
   };
-  const script = `sleep 1; for (1..${count}) { my $p = fork; die unless defined $p; unless ($p) { fork; _exit(0) } waitpid $p, 0 } syswrite B, "made\\n"; sleep`;
+  const script = `for (1..${count}) { my $p = fork; die unless defined $p; unless ($p) { fork; _exit(0) } waitpid $p, 0 } syswrite B, "made\\n"; sleep`;
   return {
     peer: peer.name,
     async begin() {
-      const { life, init } = await asPid1(bench, peer, script);
+      const { life, init, go } = await asPid1(bench, peer, script);
       try {
         const before = cpuOf([init]);
+        await go();
         await life.bell.rings(1, LIMIT_MS);
         await gone(zombies(life).map(({ pid }) => pid));
         return [[quantity, cpuOf([init]) - before]];
@@ -87,13 +90,23 @@ function oneByOne(bench: Bench, peer: Peer, count: number): Turn {
   };
 }
 
-/** The peer as PID 1, its service running and `script` in the service. */
-async function asPid1({ stage }: Bench, peer: Peer, script: string): Promise<{ life: Life; init: number }> {
+interface Pid1 {
+  life: Life;
+  /** Its pid as we see it. */
+  init: number;
+  /** Has the service begin. */
+  go(): Promise<void>;
+}
+
+/** The peer as PID 1, its service waiting to run `script`. */
+async function asPid1({ stage }: Bench, peer: Peer, script: string): Promise<Pid1> {
   const service: Service = {
     name: 'orphans',
     run: `#!/bin/sh
 exec 9>"$BELL"
+mkfifo "$BELL.go"
 echo $$ >&9
+read line <"$BELL.go"
 perl -MPOSIX=_exit -e 'open B, ">&=9"; ${script}'
 exec sleep 100000
 `,
@@ -112,7 +125,7 @@ exec sleep 100000
     await pause(500);
     const init = below(life.pid).find(({ parent }) => parent === life.pid);
     if (!init) throw new Error('there is no PID 1');
-    return { life, init: init.pid };
+    return { life, init: init.pid, go: () => writeFile(`${life.bell.path}.go`, 'go\n') };
   } catch (error) {
     life.end();
     throw error;
