@@ -24,8 +24,8 @@ export interface Rounds {
 }
 
 /**
- * One round to warm up, whose figures are thrown away (a quick run has none), then `rounds` of them; each begins with another peer. Who has used up its
- * share of the time leaves; who fails is not asked again. Either is said.
+ * One round to warm up, whose figures are thrown away (a quick run has none), then `rounds` of them; each begins with another
+ * peer. Who has used up its share of the time leaves; who fails is not asked again. Either is said.
  *
  * @returns how long a round took each peer, ms; who failed is not in it
  */
