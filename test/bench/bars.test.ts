@@ -30,7 +30,7 @@ test('each bar is met at its limit, and not beyond', () => {
       (value) => beside(memoryQuantity('pss', 1000), 'runit', value),
     ],
     [
-      'memory per further service: ≤ 20 kB RSS',
+      'memory per further service, 1 to 1,000: ≤ 20 kB RSS',
       20,
       21,
       (value) => [
