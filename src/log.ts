@@ -55,8 +55,12 @@ export function createLog(options: {
       const isMemorable = level !== 'debug' && level !== 'silent' && options.record !== undefined;
       if (!isWanted && !isMemorable) return;
       const line = [Date.now(), event, { ...own, ...fields }] as const;
-      if (isMemorable) options.record?.(level, ...line);
-      if (isWanted) render(level, ...line);
+      try {
+        if (isMemorable) options.record?.(level, ...line);
+        if (isWanted) render(level, ...line);
+      } catch {
+        // Whoever tells of what it does must go on with that: a stop that has begun would never end.
+      }
     };
   const make = (own: Fields): Log => ({
     debug: at('debug', own),
