@@ -1,10 +1,10 @@
-import { constants, type Stats } from 'node:fs';
-import { access, lstat } from 'node:fs/promises';
+import { constants, lstatSync, type Stats } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TEMPLATER } from '../core/services.ts';
 import { causeOf, describe } from '../errors.ts';
 import { isOurs } from '../os/account.ts';
-import { unlessMissing } from '../templater/disk.ts';
+import { ifThere } from '../templater/disk.ts';
 import { createLanguage } from '../templater/language.ts';
 import { type Ids, lookUpOwner } from '../templater/owner.ts';
 import { followLinks } from '../templater/place.ts';
@@ -56,11 +56,11 @@ function pointless({ service, file }: Template): Complaint {
  */
 async function writeRefusal({ dest, owner }: Settings, uid: number | undefined): Promise<string | undefined> {
   try {
-    const path = await followLinks(dest);
-    const old = await lstat(path).catch(unlessMissing);
+    const path = followLinks(dest);
+    const old = ifThere(() => lstatSync(path));
     if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
     if (old && !old.isFile()) throw new Error('it is not a regular file');
-    const ids = owner ? await lookUpOwner(owner) : undefined;
+    const ids = owner ? lookUpOwner(owner) : undefined;
     if (uid === undefined) return undefined;
     if (ids) mayGive(ids, old, uid);
     await mayWrite(path, old);
@@ -84,7 +84,7 @@ function mayGive(ids: Ids, old: Stats | undefined, uid: number): void {
 /** A new file is made beside the destination and renamed; where that is not allowed, the old one is rewritten. */
 async function mayWrite(path: string, old: Stats | undefined): Promise<void> {
   try {
-    await access(await nearestDirectory(dirname(path)), constants.W_OK | constants.X_OK);
+    await access(nearestDirectory(dirname(path)), constants.W_OK | constants.X_OK);
   } catch (error) {
     if (!old) throw error;
     await access(path, constants.R_OK | constants.W_OK);
@@ -92,8 +92,8 @@ async function mayWrite(path: string, old: Stats | undefined): Promise<void> {
 }
 
 /** The one that is there, where the templater must make those below it. */
-async function nearestDirectory(path: string): Promise<string> {
-  const stat = await lstat(await followLinks(path)).catch(unlessMissing);
+function nearestDirectory(path: string): string {
+  const stat = ifThere(() => lstatSync(followLinks(path)));
   if (stat?.isDirectory()) return path;
   if (stat) throw Object.assign(new Error(), { code: 'ENOTDIR' });
   return nearestDirectory(dirname(path));

@@ -41,7 +41,7 @@ export async function checkValues({ scandir, directories, env, source }: Facts):
 
 async function refusal(file: string): Promise<string | undefined> {
   try {
-    readFileData(await parseFileText(file, (await readPlainFile(file)).toString('utf8')));
+    readFileData(await parseFileText(file, readPlainFile(file).toString('utf8')));
     return undefined;
   } catch (error) {
     return causeOf(error);

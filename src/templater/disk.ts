@@ -1,33 +1,50 @@
-import { createHash } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  type Stats,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { errno } from '../errors.ts';
 
 /** A template or a source of values is not larger than this. */
 const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
+ * Has what was written to an open file, or renamed in an open directory, survive a power cut. The one call here that other
+ * work goes on beside: it is as slow as the disk, where all others are over sooner than a turn of the loop.
+ */
+export const sync: (fd: number) => Promise<void> = promisify(fsync);
+
+/**
  * Reads a file that is one: to wait for a FIFO's writer, or to read a device to its end, would hold everything up.
  * @param flags such as O_NOFOLLOW
  * @throws Error where it is no regular file, or larger than any that makes sense
  */
-export async function readPlainFile(path: string, flags = 0): Promise<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+export function readPlainFile(path: string, flags = 0): Buffer {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   try {
-    const stat = await file.stat();
+    const stat = fstatSync(file);
     if (stat.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
     if (!stat.isFile()) throw new Error('it is not a regular file');
     if (stat.size > MOST_BYTES) throw new Error(`it is larger than ${MOST_BYTES} bytes`);
-    return await file.readFile();
+    return readFileSync(file);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
 /** SHA-256 in hex. */
 export function digestOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }
 
 /**
@@ -35,21 +52,24 @@ export function digestOf(bytes: Uint8Array): string {
  * with which programs read a directory.
  */
 export function hiddenName(path: string, what: string): string {
-  return `.supervise-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 12)}-${what}`;
+  return `.supervise-${hash('sha256', basename(path), 'hex').slice(0, 12)}-${what}`;
 }
 
 /** Not mkdir's own `recursive`: that never returns below /proc, where making a directory is ENOENT all the way up. */
-export async function makeDirectory(path: string): Promise<void> {
-  const make = (): Promise<void> =>
-    mkdir(path, { mode: 0o755 }).catch((error: unknown) => {
+export function makeDirectory(path: string): void {
+  const make = (): void => {
+    try {
+      mkdirSync(path, { mode: 0o755 });
+    } catch (error) {
       if (errno(error) !== 'EEXIST') throw error;
-    });
+    }
+  };
   try {
-    await make();
+    make();
   } catch (error) {
     if (errno(error) !== 'ENOENT' || path === dirname(path)) throw error;
-    await makeDirectory(dirname(path));
-    await make();
+    makeDirectory(dirname(path));
+    make();
   }
 }
 
@@ -57,14 +77,18 @@ export async function makeDirectory(path: string): Promise<void> {
 const CAREFULLY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A file that we may not read counts as different. */
-export async function holds(path: string, old: Stats, bytes: Uint8Array): Promise<boolean> {
+export function holds(path: string, old: Stats, bytes: Uint8Array): boolean {
   if (old.size !== bytes.length) return false;
-  const file = await open(path, constants.O_RDONLY | CAREFULLY).catch(() => undefined);
-  if (!file) return false;
+  let file: number;
   try {
-    return isSame(await file.stat(), old) && (await file.readFile()).equals(bytes);
+    file = openSync(path, constants.O_RDONLY | CAREFULLY);
+  } catch {
+    return false;
+  }
+  try {
+    return isSame(fstatSync(file), old) && readFileSync(file).equals(bytes);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
@@ -74,40 +98,51 @@ export function isSame(one: Stats, other: Stats): boolean {
 }
 
 /** Whether it may be opened for writing; tried, since only the kernel knows about mounts and capabilities. */
-export async function isWritable(path: string): Promise<boolean> {
-  return withHandle(path, constants.O_RDWR, async () => {}).then(
-    () => true,
-    () => false,
-  );
+export function isWritable(path: string): boolean {
+  try {
+    closeSync(openSync(path, constants.O_RDWR | CAREFULLY));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Replaces the content of an open file, on the disk and not only in memory. */
-export async function overwrite(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; )
-    done += (await file.write(bytes, done, bytes.length - done, done)).bytesWritten;
-  await file.truncate(bytes.length);
-  await file.sync();
+export async function overwrite(file: number, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, done);
+  ftruncateSync(file, bytes.length);
+  await sync(file);
 }
 
-/** Has what was renamed in a directory survive a power cut. */
+/** Has what was renamed in a directory survive a power cut. Never rejects. */
 export async function syncDirectory(path: string): Promise<void> {
   // Some file systems cannot sync a directory; the rename has happened all the same.
-  const directory = await open(path, constants.O_RDONLY).catch(() => undefined);
-  await directory?.sync().catch(() => {});
-  await directory?.close();
+  try {
+    const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    await sync(directory).finally(() => closeSync(directory));
+  } catch {}
 }
 
 /** Opens a file, or a directory, for a while; never what a link points to. */
-export async function withHandle<T>(
+export async function withFile<T>(
   path: string,
   flags: number,
-  use: (file: FileHandle) => Promise<T>,
+  use: (file: number) => T | Promise<T>,
 ): Promise<T> {
-  const file = await open(path, flags | CAREFULLY);
+  const file = openSync(path, flags | CAREFULLY);
   try {
     return await use(file);
   } finally {
-    await file.close();
+    closeSync(file);
+  }
+}
+
+/** What is found; undefined where it is not there. All else is thrown on. */
+export function ifThere<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch (error) {
+    return unlessMissing(error);
   }
 }
 

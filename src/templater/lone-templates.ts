@@ -46,7 +46,7 @@ export async function readLoneTemplates(
       translate: file.endsWith('.ctmpl') ? fromGo : undefined,
     };
     const template = await readTemplate(file, file, context);
-    templates.push(await refuseSharedDest({ ...template, id: `${file}:${dest ?? ''}` }, owners));
+    templates.push(refuseSharedDest({ ...template, id: `${file}:${dest ?? ''}` }, owners));
   }
   const names = new Set(list.map(({ file }) => basename(file)));
   return {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { entriesIn, LISTS, notListed } from '../core/accounts.ts';
 import { causeOf, UserError } from '../errors.ts';
 
@@ -25,19 +25,19 @@ export function parseOwner(text: string): Owner | undefined {
  * Looks names up in /etc/passwd and /etc/group, anew each time: an image layer or an entrypoint may add them late.
  * @throws UserError for a name that is not there
  */
-export async function lookUpOwner(owner: Owner, files = LISTS): Promise<Ids> {
+export function lookUpOwner(owner: Owner, files = LISTS): Ids {
   return {
-    uid: owner.user === undefined ? undefined : await lookUp('user', owner.user, files.passwd),
-    gid: owner.group === undefined ? undefined : await lookUp('group', owner.group, files.group),
+    uid: owner.user === undefined ? undefined : lookUp('user', owner.user, files.passwd),
+    gid: owner.group === undefined ? undefined : lookUp('group', owner.group, files.group),
   };
 }
 
-async function lookUp(what: 'user' | 'group', name: string, file: string): Promise<number> {
+function lookUp(what: 'user' | 'group', name: string, file: string): number {
   // A name of digits that is listed is a name all the same, as for chown; it is rare enough to look second.
   if (/^\d+$/.test(name)) return Number(name);
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new UserError(`cannot find the ${what} "${name}": ${file}: ${causeOf(error)}`, { cause: error });
   }

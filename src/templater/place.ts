@@ -1,8 +1,7 @@
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, stat } from 'node:fs/promises';
+import { closeSync, constants, lstatSync, openSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errno, UserError } from '../errors.ts';
-import { hiddenName, makeDirectory, unlessMissing } from './disk.ts';
+import { UserError } from '../errors.ts';
+import { hiddenName, ifThere, makeDirectory } from './disk.ts';
 
 /** Where a file is, or is to be. Its paths lead to the directory that was looked at, whatever is put in that one's place. */
 export interface Place {
@@ -28,20 +27,24 @@ const MOST_LINKS = 40;
  */
 export async function withPlace<T>(
   dest: string,
-  use: (place: Place) => Promise<T>,
+  use: (place: Place) => T | Promise<T>,
   make = false,
 ): Promise<T> {
-  const path = await followLinks(dest);
+  const path = followLinks(dest);
   const parent = dirname(path);
-  if (make) await makeDirectory(parent);
-  const handle = await open(parent, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const open = (): number => openSync(parent, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  let handle = make ? ifThere(open) : open();
+  if (handle === undefined) {
+    makeDirectory(parent);
+    handle = open();
+  }
   try {
-    const directory = await pinned(handle, parent);
+    const directory = pinned(handle, parent);
     const at = (name: string): string => join(directory, name);
     const name = path.slice(parent === '/' ? 1 : parent.length + 1);
     return await use({ path, file: at(name), directory, beside: (what) => at(hiddenName(path, what)) });
   } finally {
-    await handle.close();
+    closeSync(handle);
   }
 }
 
@@ -49,7 +52,7 @@ export async function withPlace<T>(
  * The path without links, also of what is not there yet.
  * @throws Error where a link is not to be followed
  */
-export async function followLinks(dest: string): Promise<string> {
+export function followLinks(dest: string): string {
   let path = '/';
   let links = 0;
   /** Links that neither root nor we have made, by their owner. */
@@ -57,24 +60,24 @@ export async function followLinks(dest: string): Promise<string> {
   const rest = partsOf(dest);
   for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
     const next = join(path, name);
-    const found = name === '..' ? undefined : await lstat(next).catch(unlessMissing);
+    const found = name === '..' ? undefined : ifThere(() => lstatSync(next));
     if (!found?.isSymbolicLink()) {
       path = next;
       continue;
     }
     if (++links > MOST_LINKS) throw Object.assign(new Error(), { code: 'ELOOP' });
     if (found.uid !== 0 && found.uid !== process.geteuid?.()) strangers.set(found.uid, next);
-    const target = await readlink(next);
+    const target = readlinkSync(next);
     if (target.startsWith('/')) path = '/';
     rest.unshift(...partsOf(target));
   }
-  if (strangers.size > 0) await distrust(strangers, dirname(path));
+  if (strangers.size > 0) distrust(strangers, dirname(path));
   return path;
 }
 
 /** A directory that is its link's owner's could be changed by that one anyway. */
-async function distrust(links: ReadonlyMap<number, string>, directory: string): Promise<void> {
-  const { uid } = await nearest(directory);
+function distrust(links: ReadonlyMap<number, string>, directory: string): void {
+  const { uid } = nearest(directory);
   for (const [owner, link] of links) {
     if (owner === uid) continue;
     throw new UserError(`the link ${link} is of user ${owner}, and leads to a directory of user ${uid}`, {
@@ -84,16 +87,14 @@ async function distrust(links: ReadonlyMap<number, string>, directory: string): 
 }
 
 /** The directory, or where it would have to be made. */
-async function nearest(directory: string): Promise<{ uid: number }> {
-  return (await stat(directory).catch(unlessMissing)) ?? nearest(dirname(directory));
+function nearest(directory: string): { uid: number } {
+  return ifThere(() => statSync(directory)) ?? nearest(dirname(directory));
 }
 
 /** @throws Error where another directory has taken its place since its links were followed */
-async function pinned(handle: FileHandle, directory: string): Promise<string> {
-  const pin = `/proc/self/fd/${handle.fd}`;
-  const path = await readlink(pin).catch((error: unknown) => {
-    if (errno(error) !== 'ENOENT') throw error;
-  });
+function pinned(handle: number, directory: string): string {
+  const pin = `/proc/self/fd/${handle}`;
+  const path = ifThere(() => readlinkSync(pin));
   // Without /proc there is nothing better than the path.
   if (path === undefined) return directory;
   if (path !== directory) throw new Error(`${directory} is being changed`);

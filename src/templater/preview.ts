@@ -1,8 +1,7 @@
-import type { Stats } from 'node:fs';
-import { lstat, stat } from 'node:fs/promises';
+import { lstatSync, type Stats, statSync } from 'node:fs';
 import { printable } from '../core/printable.ts';
 import { describe } from '../errors.ts';
-import { digestOf, readPlainFile, unlessMissing } from './disk.ts';
+import { digestOf, ifThere, readPlainFile } from './disk.ts';
 import { fail, type Job, mend } from './job.ts';
 import { lookUpOwner } from './owner.ts';
 import { followLinks } from './place.ts';
@@ -42,7 +41,7 @@ export function printDifferences(
       const { settings, file } = job.template;
       if (!settings) continue;
       try {
-        const lines = await differences(settings, file, Buffer.from(bytes));
+        const lines = differences(settings, file, Buffer.from(bytes));
         if (lines.length > 0) {
           differs();
           const shown = lines.map((line) => line.split('\t').map(printable).join('\t'));
@@ -71,12 +70,12 @@ function settle(job: Job, digest: string): void {
   if (settings) job.placed = { dest: settings.dest, digest, onChange: settings.onChange };
 }
 
-async function differences(settings: Settings, template: string, after: Buffer): Promise<string[]> {
+function differences(settings: Settings, template: string, after: Buffer): string[] {
   const { dest } = settings;
-  const path = await followLinks(dest);
-  const old = await lstat(path).catch(unlessMissing);
-  const before = old ? await readPlainFile(path) : Buffer.alloc(0);
-  const changes = old ? await changedDress(settings, await stat(path)) : [];
+  const path = followLinks(dest);
+  const old = ifThere(() => lstatSync(path));
+  const before = old ? readPlainFile(path) : Buffer.alloc(0);
+  const changes = old ? changedDress(settings, statSync(path)) : [];
   const header = [`--- ${old ? dest : '/dev/null'}`, `+++ ${dest}\t${template}`];
   if (before.equals(after)) {
     const isNew = !old && after.length === 0;
@@ -88,9 +87,9 @@ async function differences(settings: Settings, template: string, after: Buffer):
 }
 
 /** Mode and owner are repaired too, where the template names them. */
-async function changedDress({ mode, owner }: Settings, old: Stats): Promise<string[]> {
+function changedDress({ mode, owner }: Settings, old: Stats): string[] {
   const octal = (bits: number): string => (bits & 0o7777).toString(8).padStart(4, '0');
-  const ids = owner && (await lookUpOwner(owner));
+  const ids = owner && lookUpOwner(owner);
   const [uid, gid] = [ids?.uid ?? old.uid, ids?.gid ?? old.gid];
   return [
     ...(mode === undefined || (old.mode & 0o7777) === mode

@@ -1,7 +1,28 @@
-import { constants } from 'node:fs';
-import { link, lstat, open, rename, rm } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { errno } from '../errors.ts';
-import { digestOf, overwrite, readPlainFile, syncDirectory, unlessMissing, withHandle } from './disk.ts';
+import {
+  digestOf,
+  ifThere,
+  overwrite,
+  readPlainFile,
+  sync,
+  syncDirectory,
+  unlessMissing,
+  withFile,
+} from './disk.ts';
 import { type Place, withPlace } from './place.ts';
 import { isStrangers } from './strangers.ts';
 
@@ -37,96 +58,107 @@ export function createPrevious(): Previous {
     keep: (dest) =>
       withPlace(dest, async (place) => {
         const { path, file } = place;
-        if (held.has(path) || (await find(place)) !== undefined) return;
-        if (!(await lstat(file).catch(unlessMissing))) {
-          await (await open(place.beside('absent'), 'wx', 0o600)).close();
-          return;
-        }
+        if (held.has(path) || find(place) !== undefined) return;
+        if (!isThere(file)) return closeSync(openSync(place.beside('absent'), 'wx', 0o600));
         try {
-          await link(file, place.beside('previous')).catch(async (error: unknown) => {
+          try {
+            linkSync(file, place.beside('previous'));
+          } catch (error) {
             if (!NO_LINK.includes(errno(error) ?? '')) throw error;
             await copy(file, place.beside('previous'));
-          });
+          }
         } catch (error) {
           if (!NO_FILE.includes(errno(error) ?? '')) throw error;
-          held.set(path, await read(file));
+          held.set(path, read(file));
         }
       }),
     digest: (dest) =>
-      withPlace(dest, async (place) => {
-        const kind = await find(place);
+      withPlace(dest, (place) => {
+        const kind = find(place);
         if (kind === 'absent') return null;
-        const bytes = held.get(place.path) ?? (kind && (await read(place.beside(kind))));
+        const bytes = held.get(place.path) ?? (kind && read(place.beside(kind)));
         return bytes && digestOf(bytes);
       }).catch(unlessMissing),
     restore: (dest) =>
       withPlace(dest, async (place) => {
         const { path, file } = place;
         const bytes = held.get(path);
-        const kind = await find(place);
+        const kind = find(place);
         const kept = kind && place.beside(kind);
         if (!bytes && !kept) throw new Error('what was kept of it is gone');
         if (bytes) await rewrite(file, bytes);
-        else if (kind === 'absent') await rm(file, { force: true });
-        else if (kept)
-          await rename(kept, file).catch(async (error: unknown) => {
+        else if (kind === 'absent') rmSync(file, { force: true });
+        else if (kept) {
+          try {
+            renameSync(kept, file);
+          } catch (error) {
             if (!NO_RENAME.includes(errno(error) ?? '')) throw error;
-            await rewrite(file, await read(kept));
-          });
+            await rewrite(file, read(kept));
+          }
+        }
         held.delete(path);
         // Also after a rename: of two links to one file, it leaves both.
-        if (kept) await rm(kept, { force: true });
+        if (kept) rmSync(kept, { force: true });
         await syncDirectory(place.directory);
       }),
     forget: (dest) =>
-      withPlace(dest, async (place) => {
+      withPlace(dest, (place) => {
         held.delete(place.path);
-        const kind = await find(place);
-        if (kind) await rm(place.beside(kind), { force: true });
+        const kind = find(place);
+        if (kind) rmSync(place.beside(kind), { force: true });
       }).catch(unlessMissing),
   };
 }
 
 type Kind = 'previous' | 'absent';
 
-async function find({ beside, directory }: Place): Promise<Kind | undefined> {
+function find({ beside, directory }: Place): Kind | undefined {
   for (const kind of ['previous', 'absent'] as const) {
-    const found = await lstat(beside(kind)).catch(unlessMissing);
+    const found = ifThere(() => lstatSync(beside(kind)));
     if (!found) continue;
-    if (!(await isStrangers(found, directory))) return kind;
+    if (!isStrangers(found, directory)) return kind;
     // The name is no secret: somebody would have a config of his come back for ours.
-    await rm(beside(kind), { force: true });
+    rmSync(beside(kind), { force: true });
   }
   return undefined;
 }
 
-function read(file: string): Promise<Buffer> {
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function read(file: string): Buffer {
   return readPlainFile(file, constants.O_NOFOLLOW);
 }
 
 /** Where it cannot be given to the owner of the other, nobody else may read it. */
 async function copy(from: string, to: string): Promise<void> {
-  const { bytes, mode, uid, gid } = await withHandle(from, constants.O_RDONLY, async (old) => ({
-    ...(await old.stat()),
-    bytes: await old.readFile(),
+  const { bytes, mode, uid, gid } = await withFile(from, constants.O_RDONLY, (old) => ({
+    ...fstatSync(old),
+    bytes: readFileSync(old),
   }));
-  const file = await open(to, 'wx', 0o600);
+  const file = openSync(to, 'wx', 0o600);
   try {
-    await file.writeFile(bytes);
-    const isGiven = await file.chown(uid, gid).then(
-      () => true,
-      () => false,
-    );
-    if (isGiven) await file.chmod(mode & 0o7777);
-    await file.sync();
+    writeFileSync(file, bytes);
+    if (isGiven(file, uid, gid)) fchmodSync(file, mode & 0o7777);
+    await sync(file);
   } catch (error) {
-    await rm(to, { force: true });
+    rmSync(to, { force: true });
     throw error;
   } finally {
-    await file.close();
+    closeSync(file);
+  }
+}
+
+function isGiven(file: number, uid: number, gid: number): boolean {
+  try {
+    fchownSync(file, uid, gid);
+    return true;
+  } catch {
+    return false;
   }
 }
 
 function rewrite(file: string, bytes: Buffer): Promise<void> {
-  return withHandle(file, constants.O_WRONLY, (handle) => overwrite(handle, bytes));
+  return withFile(file, constants.O_WRONLY, (handle) => overwrite(handle, bytes));
 }

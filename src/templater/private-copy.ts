@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -6,21 +6,19 @@ import { join } from 'node:path';
 const PLACES = ['/dev/shm', '/run'];
 
 /** Bytes as a file in a directory of its own that nobody else can enter; undefined where none can be made. */
-export async function makePrivateCopy(
-  bytes: Uint8Array,
-): Promise<{ file: string; remove: () => Promise<void> } | undefined> {
+export function makePrivateCopy(bytes: Uint8Array): { file: string; remove: () => void } | undefined {
   for (const place of [tmpdir(), ...PLACES]) {
     let directory: string | undefined;
-    const remove = async (): Promise<void> => {
-      if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+    const remove = (): void => {
+      if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
     };
     try {
-      directory = await mkdtemp(join(place, 'supervise-'));
+      directory = mkdtempSync(join(place, 'supervise-'));
       const file = join(directory, 'staged');
-      await writeFile(file, bytes, { mode: 0o600 });
+      writeFileSync(file, bytes, { mode: 0o600 });
       return { file, remove };
     } catch {
-      await remove();
+      remove();
     }
   }
   return undefined;

@@ -1,5 +1,4 @@
-import type { Stats } from 'node:fs';
-import { lstat, stat } from 'node:fs/promises';
+import { lstatSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const BY_OTHERS = 0o022;
@@ -7,9 +6,9 @@ const BY_ALL = 0o002;
 const STICKY = 0o1000;
 
 /** Whether a file may have been laid where it is by anybody: in a directory that is everybody's, and by neither root nor us. */
-export async function isStrangers({ uid }: Stats, directory: string): Promise<boolean> {
+export function isStrangers({ uid }: Stats, directory: string): boolean {
   if (isTrusted(uid)) return false;
-  const parent = await stat(directory);
+  const parent = statSync(directory);
   return (parent.mode & BY_ALL) !== 0 && parent.uid !== uid;
 }
 
@@ -18,12 +17,12 @@ export async function isStrangers({ uid }: Stats, directory: string): Promise<bo
  * reads it by its path.
  * @param path without links
  */
-export async function isExposed(path: string): Promise<boolean> {
-  const file = await lstat(path);
+export function isExposed(path: string): boolean {
+  const file = lstatSync(path);
   if (!isTrusted(file.uid) || (file.mode & BY_OTHERS) !== 0) return true;
   for (let at = path; at !== dirname(at); ) {
     at = dirname(at);
-    const { uid, mode } = await lstat(at);
+    const { uid, mode } = lstatSync(at);
     // What is in a sticky directory only its owner can move.
     if (!isTrusted(uid) || ((mode & BY_OTHERS) !== 0 && (mode & STICKY) === 0)) return true;
   }

@@ -68,13 +68,15 @@ export function createTemplater(options: TemplaterOptions): Templater {
   const board = createBoard(options.report);
   /** By template. */
   let jobs = new Map<string, Job>();
-  /** By service. */
+  /** By service; none where nothing is put in place. */
   let units = new Map<string, Unit>();
   const judgements = new Map<string, Judgement>();
   const previous = createPrevious();
   const ending = new AbortController();
   /** What units do now. */
   const working = new Set<Promise<void>>();
+  /** What they have done, on its way to the disk. */
+  const syncing = new Set<Promise<void>>();
   /** To be rendered at once, and when changes have settled. */
   const urgent = new Set<Job>();
   const settling = new Set<Job>();
@@ -209,6 +211,11 @@ export function createTemplater(options: TemplaterOptions): Templater {
       working.delete(work);
       if (unit.isDue) again(unit, unit.kept);
       tell([unit]);
+      const sync = unit.sync().then(() => {
+        syncing.delete(sync);
+        if (once) schedule.now();
+      });
+      syncing.add(sync);
       schedule.now();
     });
     working.add(work);
@@ -232,17 +239,14 @@ export function createTemplater(options: TemplaterOptions): Templater {
       const bytes = render(job);
       if (bytes) rendered.get(job.template.service)?.set(job, bytes);
     }
-    subscriptions.keep(new Map([...jobs.values()].flatMap((job) => [...job.used])));
-    if (options.preview) {
-      await options.preview(new Map([...rendered.values()].flatMap((own) => [...own])), log);
-      tell([]);
-      return;
-    }
     for (const unit of units.values()) {
       const own = rendered.get(unit.service) ?? new Map();
       if (unit.isBusy) for (const job of own.keys()) unit.keep(job);
       else if (own.size > 0 || unit.isDue) begin(unit, own);
     }
+    // While the disk takes what is new.
+    subscriptions.keep(new Map([...jobs.values()].flatMap((job) => [...job.used])));
+    await options.preview?.(new Map([...rendered.values()].flatMap((own) => [...own])), log);
     tell(units.values());
   };
 
@@ -259,7 +263,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
     const all = [...jobs.values()];
     const isOver = (job: Job): boolean =>
       job.placed !== undefined || job.problem !== undefined || (options.answered === true && isAnswered(job));
-    if (!once || working.size > 0 || !all.every(isOver)) return undefined;
+    if (!once || working.size + syncing.size > 0 || !all.every(isOver)) return undefined;
     const bad = all.filter((job) => job.problem !== undefined);
     if (bad.length === 0) return EXIT.yes;
     return bad.some((job) => job.failedWrites === 0) ? EXIT.usage : EXIT.system;
@@ -280,7 +284,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
         }
       } finally {
         ending.abort();
-        await Promise.race([Promise.all(working), delay(ROUND_GRACE)]);
+        await Promise.race([Promise.all([...working, ...syncing]), delay(ROUND_GRACE)]);
         for (const job of jobs.values()) forget(job);
         for (const unit of units.values()) unit.forget();
         subscriptions.keep(new Map());

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { causeOf, describe, errno, UserError } from '../errors.ts';
 import { readPlainFile } from './disk.ts';
@@ -51,12 +51,12 @@ export async function readTemplates(
 ): Promise<Templates> {
   const found: Templates = { services: [], directories: [], isTemplate, templates: [] };
   const owners = new Map<string, string>();
-  for (const [service, scandir] of await list(scandirs)) {
+  for (const [service, scandir] of list(scandirs)) {
     const serviceDir = resolve(scandir, service);
     const directory = join(scandir, service, 'templates');
     let files: string[];
     try {
-      files = (await readdir(directory)).filter(isTemplate).sort();
+      files = readdirSync(directory).filter(isTemplate).sort();
     } catch (error) {
       if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR')
         found.templates.push(
@@ -69,7 +69,7 @@ export async function readTemplates(
     for (const file of files) {
       const context = { serviceDir, env, language };
       const template = await readTemplate(service, join(directory, file), context);
-      found.templates.push(await refuseSharedDest(template, owners));
+      found.templates.push(refuseSharedDest(template, owners));
     }
   }
   return found;
@@ -81,16 +81,16 @@ function isTemplate(name: string): boolean {
 }
 
 /** Service → the scandir that it is in, in order. */
-async function list(scandirs: readonly string[]): Promise<[string, string][]> {
+function list(scandirs: readonly string[]): [string, string][] {
   const found = new Map<string, string>();
   for (const scandir of scandirs)
-    for (const name of await namesIn(scandir)) if (!name.startsWith('.')) found.set(name, scandir);
+    for (const name of namesIn(scandir)) if (!name.startsWith('.')) found.set(name, scandir);
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-async function namesIn(scandir: string): Promise<string[]> {
+function namesIn(scandir: string): string[] {
   try {
-    return await readdir(scandir);
+    return readdirSync(scandir);
   } catch (error) {
     throw new UserError(`cannot read the services directory ${scandir}: ${causeOf(error)}`, {
       hint: 'name one with --services DIR or SUPERVISE_SCANDIR',
@@ -118,7 +118,7 @@ export async function readTemplate(
 ): Promise<Template> {
   let source: string;
   try {
-    source = await readText(file);
+    source = readText(file);
   } catch (error) {
     const problem = new UserError(`cannot read ${file}: ${causeOf(error)}`);
     return broken(service, context.serviceDir, file, describe(problem));
@@ -132,7 +132,7 @@ export async function readTemplate(
   try {
     const { text, partials } = translate
       ? await translate(file, source)
-      : { text: source, partials: await readPartials(join(dirname(file), PARTIALS)) };
+      : { text: source, partials: readPartials(join(dirname(file), PARTIALS)) };
     const compiled = compileTemplate(text, { language, partials, directory: context.serviceDir });
     await compiled.load();
     template.compiled = compiled;
@@ -145,22 +145,29 @@ export async function readTemplate(
 }
 
 /** Texts by name. One that cannot be read harms the templates that include it. */
-async function readPartials(directory: string): Promise<Map<string, string | Error>> {
+function readPartials(directory: string): Map<string, string | Error> {
   const partials = new Map<string, string | Error>();
-  const files = await readdir(directory).catch((error: unknown) => {
+  let files: string[] = [];
+  try {
+    files = readdirSync(directory).filter(isTemplate);
+  } catch (error) {
     if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw error;
-    return [];
-  });
-  for (const file of files.filter(isTemplate)) {
-    const text = await readText(join(directory, file)).catch((error: unknown) => new Error(causeOf(error)));
+  }
+  for (const file of files) {
+    let text: string | Error;
+    try {
+      text = readText(join(directory, file));
+    } catch (error) {
+      text = new Error(causeOf(error));
+    }
     partials.set(basename(file, '.hbs'), text);
   }
   return partials;
 }
 
 /** @throws Error where it cannot be read, or is not text */
-async function readText(file: string): Promise<string> {
-  const bytes = await readPlainFile(file);
+function readText(file: string): string {
+  const bytes = readPlainFile(file);
   try {
     return UTF8.decode(bytes);
   } catch (error) {
@@ -182,11 +189,10 @@ function broken(service: string, directory: string, file: string, problem: strin
 }
 
 /** Two templates that write one file would undo each other for ever; the first keeps it. */
-export async function refuseSharedDest(template: Template, owners: Map<string, string>): Promise<Template> {
+export function refuseSharedDest(template: Template, owners: Map<string, string>): Template {
   const dest = template.settings?.dest;
   if (dest === undefined) return template;
-  // Where links cannot be followed, the write says why.
-  const path = await followLinks(dest).catch(() => dest);
+  const path = whereItLeads(dest);
   const owner = owners.get(path);
   if (owner === undefined) owners.set(path, template.file);
   if (owner === undefined || template.problem !== undefined) return template;
@@ -195,4 +201,13 @@ export async function refuseSharedDest(template: Template, owners: Map<string, s
     compiled: undefined,
     problem: `cannot use ${template.file}: ${owner} already writes ${dest}`,
   };
+}
+
+function whereItLeads(dest: string): string {
+  try {
+    return followLinks(dest);
+  } catch {
+    // The write says why.
+    return dest;
+  }
 }

@@ -2,7 +2,7 @@ import type { Ms } from '../core/duration.ts';
 import type { Judgement, RenderedFile } from '../core/link.ts';
 import { type Move, nextMove } from '../core/placing.ts';
 import { causeOf, describe, UserError } from '../errors.ts';
-import { digestOf, readPlainFile, unlessMissing } from './disk.ts';
+import { digestOf, ifThere, readPlainFile, syncDirectory } from './disk.ts';
 import { fail, type Job, mend, retryLater } from './job.ts';
 import { followLinks } from './place.ts';
 import type { Previous } from './previous.ts';
@@ -48,6 +48,8 @@ export class Unit {
   readonly #kept = new Set<Job>();
   /** Of each job whose previous file is kept, that file. */
   readonly #previous = new Map<Job, Kept>();
+  /** Directories in which something was put in place: it has yet to survive a power cut. */
+  readonly #unsynced = new Set<string>();
   #isGone = false;
   #isStuck = false;
   #actedAt: Ms | undefined;
@@ -123,7 +125,7 @@ export class Unit {
       const dest = job.template.settings?.dest;
       if (dest === undefined) continue;
       await removeLeftovers(dest);
-      await this.#find(job);
+      this.#find(job);
       const kept = await previous.digest(dest).catch(() => undefined);
       if (kept !== undefined) this.#previous.set(job, { dest, file: this.#fileOf(job, kept) });
     }
@@ -148,6 +150,16 @@ export class Unit {
       this.#options.log.error('mishandled a rollout', { of: this.service, error: describe(error) });
     }
     this.isBusy = false;
+  }
+
+  /**
+   * Has what was put in place survive a power cut; each file is whole without. To be called when what was put in place has
+   * been told of: a service need not wait for the disk.
+   */
+  async sync(): Promise<void> {
+    const directories = [...this.#unsynced];
+    this.#unsynced.clear();
+    await Promise.all(directories.map(syncDirectory));
   }
 
   /** What came while the unit was busy. */
@@ -241,6 +253,11 @@ export class Unit {
       }
       for (const each of ready) {
         current = each;
+        await each.staged.safe();
+      }
+      // Nothing to wait for in between: one right after the other.
+      for (const each of ready) {
+        current = each;
         await each.staged.commit();
       }
     } catch (error) {
@@ -251,6 +268,7 @@ export class Unit {
       return false;
     }
     for (const { job, file, staged, bytes } of ready) {
+      if (staged.changed) this.#unsynced.add(staged.directory);
       mend(job, log);
       job.refused = undefined;
       const fields = { template: job.template.file, dest: file.dest, bytes };
@@ -305,12 +323,12 @@ export class Unit {
   }
 
   /** What a job's destination holds. */
-  async #find(job: Job): Promise<void> {
+  #find(job: Job): void {
     const { settings } = job.template;
     job.found = undefined;
     if (!settings) return;
     try {
-      const bytes = await readPlainFile(await followLinks(settings.dest)).catch(unlessMissing);
+      const bytes = ifThere(() => readPlainFile(followLinks(settings.dest)));
       if (bytes) job.found = this.#fileOf(job, digestOf(bytes));
     } catch {
       // What cannot be read has no content that could be gone back to; the write will say more.

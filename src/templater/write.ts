@@ -1,18 +1,32 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import {
   digestOf,
   hiddenName,
   holds,
+  ifThere,
   isSame,
   isWritable,
   overwrite,
-  syncDirectory,
-  unlessMissing,
-  withHandle,
+  sync,
+  withFile,
 } from './disk.ts';
 import { type Ids, lookUpOwner, type Owner } from './owner.ts';
 import { type Place, withPlace } from './place.ts';
@@ -32,9 +46,20 @@ export interface Target {
 export interface Staged {
   /** Whether its bytes differ from what is there; without that, `commit` only repairs mode and owner. */
   changed: boolean;
+  /** Where it is, without links. */
+  directory: string;
   /** Where the new bytes are until `commit`; undefined where there is no place for them but the destination. */
   file: string | undefined;
-  /** @throws UserError when it cannot be put in place; the old content is then still there */
+  /**
+   * Resolves when the new bytes would survive a power cut: not before may they take the place of others.
+   * @throws UserError when the disk refuses them
+   */
+  safe(): Promise<void>;
+  /**
+   * Puts it in place as soon as it is safe. Until the directory is synced too (syncDirectory), a power cut may take that
+   * back, but never leaves half a file.
+   * @throws UserError when it cannot be put in place; the old content is then still there
+   */
   commit(): Promise<void>;
   /** Forgets it, and leaves nothing behind. */
   discard(): Promise<void>;
@@ -48,8 +73,8 @@ const NO_REPLACE = ['EACCES', 'EPERM', 'EROFS'];
 const NO_RENAME = ['EBUSY', 'EXDEV'];
 
 /**
- * Writes the new content beside the destination: complete, synced to disk, with its owner and mode, so that all that is
- * left to do is one rename.
+ * Writes the new content beside the destination: complete, on its way to the disk, with its owner and mode, so that all that
+ * is left to do is one rename.
  *
  * Where there can be no rename (a file mounted into a container, a directory that is not ours), the file is rewritten in
  * place; a reader may then see it half-written.
@@ -58,66 +83,73 @@ const NO_RENAME = ['EBUSY', 'EXDEV'];
 export async function stage(target: Target, bytes: Uint8Array): Promise<Staged> {
   const { dest } = target;
   try {
-    const ids = target.owner ? await lookUpOwner(target.owner) : undefined;
+    const ids = target.owner ? lookUpOwner(target.owner) : undefined;
     return await withPlace(dest, (place) => stageAt(place, target, ids, bytes), true);
   } catch (error) {
     throw cannotWrite(dest, error);
   }
 }
 
-async function stageAt(
+function stageAt(
   { path, file, directory, beside }: Place,
   { dest, mode }: Target,
   ids: Ids | undefined,
   bytes: Uint8Array,
-): Promise<Staged> {
-  const old = await lstat(file).catch(unlessMissing);
+): Staged {
+  const old = ifThere(() => lstatSync(file));
   if (old?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
   if (old && !old.isFile()) throw new Error('it is not a regular file');
   // Whoever laid a file into everybody's directory ahead of us is not to own the next one, and read or change it.
-  const like = old && !(await isStrangers(old, directory)) ? old : undefined;
+  const like = old && !isStrangers(old, directory) ? old : undefined;
   const wanted: Wanted = { mode: mode ?? (like ? like.mode & 0o7777 : DEFAULT_MODE), ids };
-  if (like && (await holds(file, like, bytes))) {
+  const parent = dirname(path);
+  if (like && holds(file, like, bytes)) {
     const fits = isDressed(like, wanted);
-    const commit = guard(dest, fits ? async () => {} : () => repair(dest, like, wanted));
-    return { changed: false, file: path, commit, discard: async () => {} };
+    const commit = guard(dest, fits ? nothing : () => repair(dest, like, wanted));
+    return { changed: false, directory: parent, file: path, safe: nothing, commit, discard: nothing };
   }
   const what = `${TEMP}${randomBytes(6).toString('hex')}`;
+  let written: Promise<void>;
   try {
-    await writeNew(beside(what), bytes, wanted, like);
+    written = writeNew(beside(what), bytes, wanted, like);
   } catch (error) {
-    if (!like || !NO_REPLACE.includes(errno(error) ?? '') || !(await isWritable(file))) throw error;
+    if (!like || !NO_REPLACE.includes(errno(error) ?? '') || !isWritable(file)) throw error;
     return stageElsewhere(
+      parent,
       bytes,
       guard(dest, () => withPlace(dest, (place) => rewriteInPlace(place, bytes, wanted))),
     );
   }
   return {
     changed: true,
-    file: join(dirname(path), hiddenName(path, what)),
-    commit: guard(dest, () => withPlace(dest, (place) => put(place, what, bytes, wanted))),
+    directory: parent,
+    file: join(parent, hiddenName(path, what)),
+    safe: guard(dest, () => written),
+    commit: guard(dest, async () => {
+      await written;
+      await withPlace(dest, (place) => put(place, what, bytes, wanted));
+    }),
     // With its directory it is gone too.
-    discard: () => withPlace(dest, (place) => rm(place.beside(what), { force: true })).catch(() => {}),
+    discard: () => withPlace(dest, (place) => rmSync(place.beside(what), { force: true })).catch(() => {}),
   };
 }
 
 async function put(place: Place, what: string, bytes: Uint8Array, wanted: Wanted): Promise<void> {
   const temp = place.beside(what);
   try {
-    await rename(temp, place.file);
+    renameSync(temp, place.file);
   } catch (error) {
-    await rm(temp, { force: true });
+    rmSync(temp, { force: true });
     if (!NO_RENAME.includes(errno(error) ?? '')) throw error;
     await rewriteInPlace(place, bytes, wanted);
   }
-  await syncDirectory(place.directory);
 }
 
 /** Gives the file that was looked at its mode and owner; not another that has taken its place. */
 function repair(dest: string, old: Stats, wanted: Wanted): Promise<void> {
   return withPlace(dest, ({ file }) =>
-    withHandle(file, constants.O_RDONLY, async (handle) => {
-      if (isSame(await handle.stat(), old)) await dress(handle, wanted, undefined);
+    withFile(file, constants.O_RDONLY, (handle) => {
+      if (isSame(fstatSync(handle), old)) dress(handle, wanted, undefined);
     }),
   );
 }
@@ -125,10 +157,10 @@ function repair(dest: string, old: Stats, wanted: Wanted): Promise<void> {
 /** Removes what a templater that was killed in the middle of a write has left beside a destination. */
 export async function removeLeftovers(dest: string): Promise<void> {
   try {
-    await withPlace(dest, async ({ path, directory }) => {
+    await withPlace(dest, ({ path, directory }) => {
       const prefix = hiddenName(path, TEMP);
-      for (const name of await readdir(directory))
-        if (name.startsWith(prefix)) await rm(join(directory, name), { force: true });
+      for (const name of readdirSync(directory))
+        if (name.startsWith(prefix)) rmSync(join(directory, name), { force: true });
     });
   } catch {
     // Tidying is worth no complaint: if the directory is of no use, the write will say so.
@@ -146,43 +178,41 @@ interface Wanted {
   ids: Ids | undefined;
 }
 
-async function writeNew(
-  temp: string,
-  bytes: Uint8Array,
-  wanted: Wanted,
-  old: Stats | undefined,
-): Promise<void> {
+/** @returns resolves when it is on the disk */
+function writeNew(temp: string, bytes: Uint8Array, wanted: Wanted, old: Stats | undefined): Promise<void> {
   // Nobody else may read it before it has its owner and mode: it may hold secrets.
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const file = await open(temp, flags, 0o600);
+  const file = openSync(temp, flags, 0o600);
   try {
-    await file.writeFile(bytes);
-    await dress(file, wanted, old);
-    await file.sync();
-    await file.close();
+    writeFileSync(file, bytes);
+    dress(file, wanted, old);
   } catch (error) {
-    await file.close().catch(() => {});
-    await rm(temp, { force: true });
+    closeSync(file);
+    rmSync(temp, { force: true });
     throw error;
   }
+  const written = sync(file).finally(() => closeSync(file));
+  // Told to whoever asks whether it is safe, and nobody may: it may be discarded ahead of that.
+  written.catch(() => {});
+  return written;
 }
 
 /**
  * Gives an open file its owner and mode, where they differ. The owner first: chown takes setuid bits away.
  * @param old whose owner is inherited where none is asked for and we are allowed to
  */
-async function dress(file: FileHandle, { mode, ids }: Wanted, old: Stats | undefined): Promise<void> {
-  const now = await file.stat();
+function dress(file: number, { mode, ids }: Wanted, old: Stats | undefined): void {
+  const now = fstatSync(file);
   const uid = ids?.uid ?? old?.uid ?? now.uid;
   const gid = ids?.gid ?? old?.gid ?? now.gid;
   if (uid !== now.uid || gid !== now.gid) {
     try {
-      await file.chown(uid, gid);
+      fchownSync(file, uid, gid);
     } catch (error) {
       if (ids) throw new Error(`cannot give it to ${uid}:${gid}: ${causeOf(error)}`, { cause: error });
     }
   }
-  if ((now.mode & 0o7777) !== mode || uid !== now.uid || gid !== now.gid) await file.chmod(mode);
+  if ((now.mode & 0o7777) !== mode || uid !== now.uid || gid !== now.gid) fchmodSync(file, mode);
 }
 
 function isDressed(stat: Stats, { mode, ids }: Wanted): boolean {
@@ -199,32 +229,40 @@ async function rewriteInPlace(
   bytes: Uint8Array,
   wanted: Wanted,
 ): Promise<void> {
-  await withHandle(path, constants.O_RDWR, async (file) => {
-    const { mode, nlink } = await file.stat();
+  await withFile(path, constants.O_RDWR, async (file) => {
+    const { mode, nlink } = fstatSync(file);
     // By its owner's hand it may be a file of root's elsewhere, under a second name.
-    if (nlink > 1 && !isTrusted((await stat(directory)).uid))
+    if (nlink > 1 && !isTrusted(statSync(directory).uid))
       throw new Error('it has another name, and its directory belongs to somebody else');
-    const old = await file.readFile();
+    const old = readFileSync(file);
     // Whoever may not read the new bytes is shut out ahead of them, and what cannot be given away is not begun.
-    await dress(file, { ...wanted, mode: wanted.mode & mode & 0o7777 }, undefined);
+    dress(file, { ...wanted, mode: wanted.mode & mode & 0o7777 }, undefined);
     try {
       await overwrite(file, bytes);
     } catch (error) {
       await overwrite(file, old).catch(() => {});
       throw error;
     }
-    await dress(file, wanted, undefined);
+    dress(file, wanted, undefined);
   });
 }
 
 /** For what can only be rewritten in place: the new bytes lie in a directory of their own, where a check finds them. */
-async function stageElsewhere(bytes: Uint8Array, put: () => Promise<void>): Promise<Staged> {
+function stageElsewhere(directory: string, bytes: Uint8Array, put: () => Promise<void>): Staged {
   // Without one only a check misses it, and says so.
-  const copy = await makePrivateCopy(bytes);
+  const copy = makePrivateCopy(bytes);
   const discard = async (): Promise<void> => copy?.remove();
-  const file = copy?.file;
-  return { changed: true, file, commit: () => put().finally(discard), discard };
+  return {
+    changed: true,
+    directory,
+    file: copy?.file,
+    safe: nothing,
+    commit: () => put().finally(discard),
+    discard,
+  };
 }
+
+async function nothing(): Promise<void> {}
 
 function guard(dest: string, run: () => Promise<void>): () => Promise<void> {
   return async () => {

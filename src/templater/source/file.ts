@@ -57,7 +57,7 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
 
   const read = async (): Promise<void> => {
     try {
-      const now = (await readPlainFile(file)).toString('utf8');
+      const now = readPlainFile(file).toString('utf8');
       if (now !== text) {
         const content = await parseFileText(file, now);
         // YAML reads well at every moment of being written: what was there is not gone because its text is not there yet.

@@ -13,14 +13,11 @@ export function withLocalFiles(source: Source, log: Log): Source {
   const followed = new Map<string, Followed>();
   let stopped = false;
 
-  const tell = async (each: Followed): Promise<void> => {
+  const tell = (each: Followed): void => {
+    if (!isFollowed(each)) return;
     const { query, sink } = each;
     try {
-      const bytes = await readPlainFile(query.name).catch((error: unknown) => {
-        if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw error;
-        return null;
-      });
-      if (!isFollowed(each)) return;
+      const bytes = read(query.name);
       sink.problem(null);
       const isNews = bytes === null || each.bytes == null ? bytes !== each.bytes : !bytes.equals(each.bytes);
       if (isNews)
@@ -32,12 +29,17 @@ export function withLocalFiles(source: Source, log: Log): Source {
   };
   const isFollowed = (each: Followed): boolean => !stopped && followed.get(each.query.name) === each;
 
-  // One look at a time, in order: of two at once the older could finish last.
-  let looking: Promise<unknown> = Promise.resolve();
+  // In a moment: no sink is called ahead of its subscription's return, and what is subscribed together is read once.
+  let mustLook = false;
   const look = (): void => {
-    if (stopped) return;
-    watch.follow(directories());
-    looking = looking.then(() => Promise.all([...followed.values()].map(tell)));
+    if (mustLook) return;
+    mustLook = true;
+    queueMicrotask(() => {
+      mustLook = false;
+      if (stopped) return;
+      watch.follow(directories());
+      for (const each of followed.values()) tell(each);
+    });
   };
   const watch = createWatch(look, (directory, error) =>
     log.warn('could not watch', { directory, cause: causeOf(error) }),
@@ -70,7 +72,7 @@ export function withLocalFiles(source: Source, log: Log): Source {
     async stop() {
       stopped = true;
       watch.stop();
-      await Promise.all([source.stop(), looking]);
+      await source.stop();
     },
   };
 }
@@ -80,6 +82,16 @@ interface Followed {
   sink: Sink<'file'>;
   /** What was told last: null for no file, undefined before the first answer. */
   bytes: Buffer | null | undefined;
+}
+
+/** @returns null where there is none */
+function read(path: string): Buffer | null {
+  try {
+    return readPlainFile(path);
+  } catch (error) {
+    if (errno(error) !== 'ENOENT' && errno(error) !== 'ENOTDIR') throw error;
+    return null;
+  }
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
