@@ -1,6 +1,7 @@
 import type Handlebars from 'handlebars';
 import { inShort } from './helpers/helper.ts';
 import { isDict, isTruthy, MOST_TEXT, orderedEntries } from './helpers/value.ts';
+import { step } from './limit.ts';
 
 type Call = Handlebars.HelperOptions;
 
@@ -81,6 +82,7 @@ export const BLOCKS: Readonly<Record<string, Block>> = {
           first: index === 0,
           last: index === entries.length - 1,
         };
+        step();
         text += fn(value, { data: frame, blockParams: [value, key] });
         checkLength(text);
       }

@@ -4,8 +4,8 @@ import { UserError } from '../errors.ts';
 import { BLOCKS, checkLength } from './blocks.ts';
 import { checkTemplate, type Node, type Uses } from './check.ts';
 import type { Environment, Helper, Pass } from './helpers/helper.ts';
-import { HELPERS } from './helpers/index.ts';
-import { PATIENT, runLimited, TimeoutError } from './limit.ts';
+import { BRIEF, HELPERS } from './helpers/index.ts';
+import { PATIENT, runLimited, step, TimeoutError } from './limit.ts';
 import type { Memory } from './memory.ts';
 import { describeQuery, type Query } from './source/query.ts';
 import { record } from './source/records.ts';
@@ -129,11 +129,16 @@ export function compileTemplate(source: string, surroundings: Surroundings = {})
       [...uses.partials].map(([name, tree]) => [name, include(name, compile(tree))]),
     ),
   };
+  const bySteps = [...uses.helpers].every((name) => {
+    const helper = Object.hasOwn(helpers, name) ? helpers[name] : undefined;
+    return helper === undefined || BRIEF.has(helper);
+  });
   const load = async (): Promise<void> => {
     for (const name of uses.helpers) await helpers[name]?.load?.();
   };
   return Object.assign(
-    (world: World) => runOnce(() => main({}, runtime), { world, directory, timeout: language.timeout }),
+    (world: World) =>
+      runOnce(() => main({}, runtime), { world, directory, timeout: language.timeout, bySteps }),
     { load },
   );
 }
@@ -156,9 +161,11 @@ interface Limits {
   world: World;
   directory: string;
   timeout: Ms;
+  /** All that it calls is over soon. */
+  bySteps: boolean;
 }
 
-function runOnce(run: () => string, { world, directory, timeout }: Limits): Outcome {
+function runOnce(run: () => string, { world, directory, timeout, bySteps }: Limits): Outcome {
   const { get, problem, env, now = () => new Date() } = world;
   const used = new Map<string, Query>();
   const missing = new Set<string>();
@@ -189,7 +196,7 @@ function runOnce(run: () => string, { world, directory, timeout }: Limits): Outc
   let text: string | undefined;
   let error: string | undefined;
   try {
-    text = runLimited(timeout, start, PATIENT);
+    text = runLimited(timeout, start, { tries: PATIENT, bySteps });
   } catch (thrown) {
     // What has no end is worth a word whatever else is missing: it takes its time again with every change.
     if (missing.size === 0 || thrown instanceof TimeoutError) error = oneLine(thrown);
@@ -206,6 +213,7 @@ function adapt(name: string, helper: Helper): (...all: unknown[]) => unknown {
     const { hash } = all.pop() as { hash: Record<string, unknown> };
     const current = pass;
     if (!current) throw new Error(`${name} was called outside of a render`);
+    step();
     try {
       return plain(helper.run(current, all, hash));
     } catch (error) {
@@ -230,6 +238,7 @@ function include(name: string, run: HandlebarsTemplateDelegate): HandlebarsTempl
     const hash = (options as { hash?: object } | undefined)?.hash;
     if (!pass || ++pass.depth > MOST_DEPTH)
       throw new Error(`partial "${name}" includes itself, and is now ${MOST_DEPTH} deep`);
+    step();
     const data =
       hash && typeof context === 'object' && context !== null
         ? record(`partial "${name}"`, context)

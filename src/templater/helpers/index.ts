@@ -32,5 +32,25 @@ export const GROUPED: Readonly<Record<string, Helpers>> = {
   'Put aside': SCRATCH,
 };
 
+const { index, slice, loop, ...CONDITIONS } = LOGIC;
+const { indent, ...TEXTS } = STRINGS;
+
+/**
+ * Helpers of which one call is soon over whatever it is given: a walk over its values, and no regular expression that could
+ * go over them again and again. What is not listed is taken for one that may never end.
+ */
+export const BRIEF: ReadonlySet<Helper> = new Set<Helper>(
+  Object.values({
+    ...KV,
+    ...CATALOG,
+    ...FILE,
+    ...ENVIRONMENT,
+    ...ESCAPES,
+    ...CONDITIONS,
+    ...TEXTS,
+    ...SCRATCH,
+  }),
+);
+
 /** Every helper that templates can use, beside the blocks (blocks.ts). */
 export const HELPERS: Helpers = Object.assign({}, ...Object.values(GROUPED));

@@ -1,6 +1,9 @@
 import { PARAMS, type Param, type Params, type Query } from '../source/query.ts';
 import { type Options, textValue } from './helper.ts';
 
+/** Of a service, with all that stands beside its name. */
+const MOST_NAME = 4096;
+
 /** Health that can be asked for; anything else in `filter=` is an expression for Consul. */
 const STATUSES = ['any', 'passing', 'warning', 'critical', 'maintenance'];
 
@@ -24,6 +27,9 @@ export function serviceQuery<K extends 'service' | 'connect'>(
   options: Options,
 ): Query<K> {
   const text = textValue(value, 'the name of a service');
+  // Longer, what follows would take its time.
+  if (text.length > MOST_NAME)
+    throw new Error(`expected a service such as "web", got ${text.length} characters`);
   const match =
     /^(?:(?<tag>[\w=:.-]+)\.)?(?<name>[\w/-]+)(?:\?(?<query>[^@~|]+))?(?:@(?<dc>[\w.-]+))?(?:~(?<near>[\w.-]+))?(?:\|(?<filter>[\w,]+))?$/.exec(
       text,
