@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Content, inStore, readBody } from './consul-body.ts';
 import { canWait, isFromServers, isStored } from './consul-path.ts';
@@ -49,7 +49,7 @@ export function readReply(query: Query, { status, headers, body }: Reply): Said 
     index,
     age: Number(header(headers, 'x-consul-lastcontact') ?? 0) || 0,
     bytes: body.length,
-    mark: createHash('sha256').update(`${status} ${body}`).digest('base64'),
+    mark: hash('sha256', `${status} ${body}`, 'base64'),
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   caLeaf,
   caRoots,
@@ -120,7 +120,7 @@ function whole(data: DataOf[Kind] | null): Content {
 
 /** Short texts are their own mark. */
 function inShort(text: string): string {
-  return text.length <= 64 ? text : createHash('sha256').update(text).digest('base64');
+  return text.length <= 64 ? text : hash('sha256', text, 'base64');
 }
 
 function orNull<T>(list: readonly T[]): readonly T[] | null {

@@ -1,5 +1,4 @@
 import { basename, dirname, resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { createWatch } from '../watch.ts';
@@ -38,7 +37,7 @@ export function watchCertificates(
     try {
       const now = readTls();
       if (JSON.stringify(now) === known) return;
-      createSecureContext(now);
+      process.getBuiltinModule('node:tls').createSecureContext(now);
       known = JSON.stringify(now);
       log.info('read other certificates', { files: tlsFiles.map(({ path }) => path).join(', ') });
       changed(now);

@@ -60,6 +60,8 @@ export interface Shop {
 const MARGIN: Ms = 5000;
 /** What Consul cannot hold is asked this often. */
 const POLL: Ms = 15_000;
+/** As long as it takes to put a file in place, on a disk that is not slow. */
+const AFTER_NEWS: Ms = 5;
 /** Failures in a row of one query, while others are answered, before it is said. */
 const SAID_AFTER = 3;
 /** A shared query that is refused so often in a row, while one of its members is not, is split. */
@@ -148,6 +150,8 @@ export function createLoop(query: Query, shop: Shop): Loop {
     // Its neighbours are so busy that its own news would be late.
     if (isAid() && disturbed >= DISTURBED && shop.isWorthLess(loop, 2 * members.size)) return;
     if (next.delay > 0) await pause(next.delay);
+    // News are rendered and put in place ahead of the next question, whose index misses nothing.
+    else if (news.length > 0) await sleep(AFTER_NEWS, undefined, { signal: cut.signal });
   };
 
   const ask = async (): Promise<Said> => {
