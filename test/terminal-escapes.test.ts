@@ -84,6 +84,7 @@ test('a supervisor that is none: what it answers is shown, and not obeyed', asyn
     waitsFor: [EVIL],
     complaint: EVIL,
     heldBack: [EVIL],
+    kept: [EVIL],
     rollout: null,
     problem: EVIL,
     hint: EVIL,

@@ -208,7 +208,7 @@ test('what Consul does wrong is tried again, from index 0, and never told as dat
     [{ type: 'body', body: '[]' }, /the answer is empty/, 'away'],
     [{ type: 'body', body: '[{"Key":"kk","Value":null}]' }, /the answer is to another query/, 'away'],
     [{ type: 'trickle' }, /no whole answer within 1.0s/, 'away'],
-    [{ type: 'body', body: '{}' }, /the answer is not a list/, 'away'],
+    [{ type: 'body', body: '{}' }, /expected it to be a list, got an object/, 'away'],
     [{ type: 'headers', headers: { 'x-consul-knownleader': 'false' } }, /without a leader/, 'away'],
     [
       { type: 'headers', headers: { 'x-consul-results-filtered-by-acls': 'true' } },
