@@ -167,7 +167,8 @@ function heldBackWords({ heldBack }: ServiceStatus): string | undefined {
 
 /** Somebody took them away, and the config still has them. */
 function keptWords({ kept }: ServiceStatus): string | undefined {
-  const words = listed(kept);
+  // A supervisor that was started before an upgrade says nothing of them.
+  const words = listed((kept as string[] | undefined) ?? []);
   return words && `${words} (gone, last value kept)`;
 }
 
