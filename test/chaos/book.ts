@@ -1,6 +1,7 @@
 /** What the tree's own events tell of each service: its runs, and how each ended. */
 import type { EventRecord } from '../../src/control/protocol.ts';
 import { parseSignal } from '../../src/core/signals.ts';
+import type { Sent } from './ledger.ts';
 
 export interface Run {
   pid: number;
@@ -8,6 +9,8 @@ export interface Run {
   from: number;
   /** What the tree sent to end it. */
   sent: number[];
+  /** What it passed on, as somebody ordered. */
+  passedOn: Sent[];
 }
 
 export interface Death {
@@ -29,6 +32,7 @@ export interface Death {
   finish: 'refused' | 'killed' | undefined;
 }
 
+const SIGHUP = 1;
 const DEATHS = new Set(['died', 'ended', 'stopped', 'done']);
 
 export class Book {
@@ -78,13 +82,17 @@ export class Book {
     else if (event === 'stopping')
       this.#run(service, pid, at)?.sent.push(parseSignal(String(fields['signal'])) ?? 0);
     else if (event === 'killed') this.#run(service, pid, at)?.sent.push(9);
+    else if (event === 'signalled' || event === 'reloaded') {
+      const signal = event === 'reloaded' ? SIGHUP : (parseSignal(String(fields['signal'])) ?? 0);
+      this.running.get(service)?.passedOn.push({ signal, at });
+    }
   }
 
   #run(service: string, pid: number | undefined, at: number): Run | undefined {
     if (pid === undefined) return undefined;
     const known = this.running.get(service);
     if (known?.pid === pid) return known;
-    const run: Run = { pid, from: at, sent: [] };
+    const run: Run = { pid, from: at, sent: [], passedOn: [] };
     this.running.set(service, run);
     return run;
   }

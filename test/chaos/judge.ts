@@ -156,7 +156,17 @@ export class Judge {
     const { run, at, name } = death;
     if (!run) return;
     const seen = endName(death);
-    const done = [...ledger.signalsTo(name, run.pid, run.from, at), ...run.sent];
+    for (const each of run.passedOn) {
+      if (!ledger.takeOrder(name, each))
+        verdicts.violate(
+          'a signal is passed on as ordered, once',
+          `no ${endName({ code: 256, signal: each.signal })} to ${name}, pid ${run.pid}`,
+          'one',
+        );
+      verdicts.checked('a signal is passed on as ordered, once');
+    }
+    const passedOn = run.passedOn.map(({ signal }) => signal);
+    const done = [...ledger.signalsTo(run.pid, run.from, at), ...run.sent, ...passedOn];
     /** What may have come its way, and does so seldom. */
     const passing = [
       ...(nature.sent ?? []),

@@ -19,16 +19,18 @@ interface Interval {
   to: number;
 }
 
-interface Sent {
+export interface Sent {
   signal: number;
   at: number;
 }
 
 /** What lasts on a little when its cause is over. */
 const AFTERMATH_MS = 1000;
+/** How long a run may live before we hear of it: PID 1 is frozen as it comes up, or nobody gets through to it. */
+const UNHEARD_MS = 10_000;
 
 export class Ledger {
-  readonly #signals = new Map<number, Sent[]>();
+  readonly #signals = new Map<number, (Sent & { isHeard: boolean })[]>();
   readonly #ordered = new Map<string, Sent[]>();
   readonly toPid1: Sent[] = [];
   readonly #hardships: Interval[] = [];
@@ -39,23 +41,34 @@ export class Ledger {
   /** Names that somebody ordered down, or once: when that was. */
   readonly unwanted = new Map<string, number>();
 
-  /** A signal to a process, from outside. */
-  sent(pid: number, signal: number): void {
-    append(this.#signals, pid, { signal, at: performance.now() });
+  /** A signal to a process, from outside. @param isHeard the tree has told us of it */
+  sent(pid: number, signal: number, isHeard: boolean): void {
+    append(this.#signals, pid, { signal, at: performance.now(), isHeard });
   }
 
-  /** A signal to a service, through the socket. */
+  /** A signal to a service, through the socket: it may wait there for a run that has yet to begin. */
   ordered(name: string, signal: number): void {
     append(this.#ordered, name, { signal, at: performance.now() });
   }
 
-  /** All that a run may have got from the adversary while it lived. */
-  signalsTo(name: string, pid: number, from: number, to: number): number[] {
-    const during = ({ at }: Sent): boolean => at >= from - AFTERMATH_MS && at <= to + AFTERMATH_MS;
-    return [
-      ...(this.#signals.get(pid) ?? []).filter(during),
-      ...(this.#ordered.get(name) ?? []).filter(during),
-    ].map(({ signal }) => signal);
+  /**
+   * Takes the order that this signal came of.
+   * @returns whether there was one, of that time or before
+   */
+  takeOrder(name: string, { signal, at }: Sent): boolean {
+    const orders = this.#ordered.get(name) ?? [];
+    const index = orders.findIndex((order) => order.signal === signal && order.at <= at);
+    if (index >= 0) orders.splice(index, 1);
+    return index >= 0;
+  }
+
+  /** All that a run may have got from outside while it lived. */
+  signalsTo(pid: number, from: number, to: number): number[] {
+    return (this.#signals.get(pid) ?? [])
+      .filter(
+        ({ at, isHeard }) => at >= from - (isHeard ? AFTERMATH_MS : UNHEARD_MS) && at <= to + AFTERMATH_MS,
+      )
+      .map(({ signal }) => signal);
   }
 
   /** @returns ends it */
@@ -75,7 +88,7 @@ export class Ledger {
   }
 }
 
-function append<K>(map: Map<K, Sent[]>, key: K, sent: Sent): void {
+function append<K, V>(map: Map<K, V[]>, key: K, sent: V): void {
   const list = map.get(key);
   if (list) list.push(sent);
   else map.set(key, [sent]);

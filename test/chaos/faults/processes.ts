@@ -109,7 +109,7 @@ function signalTo(world: World, name: string, signal: number, group: boolean): s
   const run = runOf(world, name);
   if (!run) return `${signal} to ${name}: not there`;
   const { pid, pgid } = run.process;
-  world.ledger.sent(run.inner, signal);
+  world.ledger.sent(run.inner, signal, true);
   // Who shares a group with it is none of those that are judged.
   kill(group ? -pgid : pid, signal);
   return `${signal} to ${name}, pid ${run.inner}${group ? ' and its group' : ''}`;
@@ -129,7 +129,7 @@ function strike(world: World, { pid, ppid }: Process, signal: number): string {
     const finish = command.indexOf('./finish');
     if (finish >= 0) ledger.finishes.add(`${command[finish + 3]} ${command[finish + 4]}`);
     else if (words.includes('.supervise/crash')) ledger.hooks++;
-    else ledger.sent(inner, signal);
+    else ledger.sent(inner, signal, run !== undefined);
   }
   kill(pid, signal);
   return `${signal} to ${words.slice(0, MOST_WORDS) || 'what has no name'}, pid ${inner}`;
