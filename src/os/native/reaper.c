@@ -14,7 +14,6 @@
 #include <asm/unistd.h>
 #include <linux/close_range.h>
 #include <linux/fcntl.h>
-#include <linux/mman.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/time_types.h>
@@ -31,15 +30,14 @@ typedef uint64_t signal_set;
 #define SET_OF(signal) ((signal_set)1 << ((signal) - 1))
 
 /* Straight to the kernel: what comes back is the result or -errno, and no thread's errno is touched. */
-static long syscall6(long number, long a, long b, long c, long d, long e, long f) {
+static long syscall5(long number, long a, long b, long c, long d, long e) {
 #if defined(__x86_64__) && defined(__LP64__)
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
   long result;
   __asm__ volatile("syscall"
                    : "=a"(result)
-                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
                    : "rcx", "r11", "memory");
   return result;
 #elif defined(__aarch64__) && defined(__LP64__)
@@ -49,16 +47,11 @@ static long syscall6(long number, long a, long b, long c, long d, long e, long f
   register long x2 __asm__("x2") = c;
   register long x3 __asm__("x3") = d;
   register long x4 __asm__("x4") = e;
-  register long x5 __asm__("x5") = f;
-  __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
   return x0;
 #else
 #error "written for x86_64 and aarch64; another architecture needs its system call instruction here and in clone_child()"
 #endif
-}
-
-static long syscall5(long number, long a, long b, long c, long d, long e) {
-  return syscall6(number, a, b, c, d, e, 0);
 }
 
 /* Looks without touching (WNOWAIT). With WNOHANG the kernel never answers EINTR, here and in reap(). */
@@ -145,11 +138,15 @@ struct start {
   const char *const *files;   /* tried in turn, as execvp does */
   const char *const *arguments;
   const char *const *environment;
+  int32_t report;             /* where the child says why it could not execute; closed when it has */
 };
 enum place { SHARED = 0, SESSION = 1, FOREGROUND = 2 };
 
-/* Where the child leaves the reason why it could not execute; shared with it also when the rest of the memory is not. */
-static volatile int32_t *refusal;
+/*
+ * Another user may stop what runs as him, and a file system may hang, between the child's first step and its last: the
+ * longest that we stand still for it, and how often we look whether it was stopped.
+ */
+enum { LONGEST_START_MS = 5000, LONGEST_END_MS = 1000, LOOK_MS = 20 };
 
 static long place_descriptors(int32_t *fds, int32_t count) {
   /* Node sees to those that it was given up to the first gap after 15; kernels before 5.11 leave it at that. */
@@ -217,21 +214,24 @@ static long execute(const struct start *start) {
   return denied ? denied : last;
 }
 
-__attribute__((noreturn, used)) static void child(const struct start *start) {
-  long failed = prepare(start);
+__attribute__((noreturn, used)) static void child(struct start *start) {
+  /* Out of the way of the descriptors that are placed. */
+  long report = syscall5(__NR_fcntl, start->report, F_DUPFD_CLOEXEC, start->fds_count, 0, 0);
+  long failed = report < 0 ? report : prepare(start);
   if (!failed) failed = execute(start);
-  *refusal = (int32_t)-failed;
+  int32_t error = (int32_t)-failed;
+  syscall5(__NR_write, report < 0 ? start->report : report, (long)&error, sizeof error, 0, 0);
   for (;;) syscall5(__NR_exit_group, 127, 0, 0, 0, 0);
 }
 
 /* A clone that goes on in child(), on a stack of its own: on ours it would write over what we still need. */
-static long clone_child(long flags, const struct start *start) {
+static long clone_child(long flags, struct start *start) {
   static char stack[16384] __attribute__((aligned(16)));
   char *top = stack + sizeof stack;
-  void (*enter)(const struct start *) = child;
+  void (*enter)(struct start *) = child;
 #if defined(__x86_64__)
   register void *r9 __asm__("r9") = (void *)enter;
-  register const void *r12 __asm__("r12") = start;
+  register void *r12 __asm__("r12") = start;
   register long r10 __asm__("r10") = 0;
   register long r8 __asm__("r8") = 0;
   long result;
@@ -254,7 +254,7 @@ static long clone_child(long flags, const struct start *start) {
   register long x3 __asm__("x3") = 0;
   register long x4 __asm__("x4") = 0;
   register void *x5 __asm__("x5") = (void *)enter;
-  register const void *x6 __asm__("x6") = start;
+  register void *x6 __asm__("x6") = start;
   __asm__ volatile("svc #0\n\t"
                    "cbnz x0, 1f\n\t"
                    "mov x29, xzr\n\t"
@@ -268,27 +268,68 @@ static long clone_child(long flags, const struct start *start) {
 #endif
 }
 
+static bool is_stopped(long pid) {
+  siginfo_t info;
+  info.si_pid = 0;
+  return syscall5(__NR_waitid, P_PID, pid, (long)&info, WSTOPPED | WNOHANG | WNOWAIT, 0) == 0 && info.si_pid != 0;
+}
+
+/* Waits for what can be read, or for LOOK_MS: 1, 0 or -EINTR. */
+static long look(int32_t fd) {
+  struct pollfd poll = {.fd = fd, .events = POLLIN};
+  struct __kernel_timespec at_most = {0, LOOK_MS * 1000000};
+  return syscall5(__NR_ppoll, (long)&poll, 1, (long)&at_most, 0, sizeof(signal_set));
+}
+
+/* Waits until the child has executed, or says why not. One that does neither is killed. */
+static long await_execution(long pid, int32_t report) {
+  for (int32_t waited = 0; waited < LONGEST_START_MS; waited += LOOK_MS) {
+    long ready;
+    do ready = look(report);
+    while (ready == -EINTR);
+    if (ready != 0) {
+      int32_t error = 0;
+      long got;
+      do got = syscall5(__NR_read, report, (long)&error, sizeof error, 0, 0);
+      while (got == -EINTR);
+      if (got != sizeof error) return pid;
+      while (syscall5(__NR_wait4, pid, 0, 0, 0, 0) == -EINTR) continue;
+      return -error;
+    }
+    if (is_stopped(pid)) break;
+  }
+  syscall5(__NR_kill, pid, SIGKILL, 0, 0, 0);
+  /* The next child gets its stack. One that is stuck in the kernel even so has no more use for it, and is reaped one day. */
+  for (int32_t waited = 0; waited < LONGEST_END_MS; waited += LOOK_MS) {
+    if (syscall5(__NR_wait4, pid, 0, WNOHANG, 0, 0) != 0) break;
+    look(-1);
+  }
+  return -ETIMEDOUT;
+}
+
 /*
  * Starts a process: its pid, or why there is none. Without a copy of our memory's tables (CLONE_VM), which costs a process
- * of Node's size more than all the rest; we stand still until it has executed (CLONE_VFORK). One that takes another user's
- * rights gets a copy: for that moment, that user may do to it what must not be done to our memory.
+ * of Node's size more than all the rest; we stand still until it has executed. Not by CLONE_VFORK, in which nothing
+ * but the child's own end or SIGKILL would wake us: whoever may stop the child would stop us. One that takes another
+ * user's rights gets a copy: for that moment, that user may do to it what must not be done to our memory.
  */
-static long start_process(const struct start *start) {
-  if (!refusal) {
-    long page = syscall6(__NR_mmap, 0, sizeof *refusal, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page < 0 && page > -4096) return page;
-    refusal = (volatile int32_t *)page;
-  }
+static long start_process(struct start *start) {
+  int32_t ends[2];
+  long failed = make_pipe(ends);
+  if (failed) return failed;
+  start->report = ends[1];
   bool other = start->uid >= 0 || start->gid >= 0;
   signal_set all = ~(signal_set)0;
   signal_set before;
   syscall5(__NR_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof before, 0);
-  *refusal = 0;
-  long pid = clone_child(CLONE_VFORK | SIGCHLD | (other ? 0 : CLONE_VM), start);
+  long pid = other ? -EINVAL : clone_child(CLONE_VM | SIGCHLD, start);
+  /* Emulators refuse a memory that is shared by what is no thread. */
+  if (pid == -EINVAL) pid = clone_child(SIGCHLD, start);
   syscall5(__NR_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof before, 0);
-  if (pid <= 0 || *refusal == 0) return pid;
-  while (syscall5(__NR_wait4, pid, 0, 0, 0, 0) == -EINTR) continue;
-  return -*refusal;
+  syscall5(__NR_close, ends[1], 0, 0, 0, 0);
+  if (pid > 0) pid = await_execution(pid, ends[0]);
+  syscall5(__NR_close, ends[0], 0, 0, 0, 0);
+  return pid;
 }
 
 /* An export: its name, and the function under its number of arguments, or under what it returns when it succeeds. */
