@@ -81,9 +81,11 @@ function compareServices(
       break;
     }
   }
-  for (const at of new Set([...Object.keys(s6.facts), ...Object.keys(ours.facts)])) {
-    const [theirs = 'none', own = 'none'] = [s6.facts[at], ours.facts[at]];
-    if (theirs !== own) judge({ of: 'fact', service, at, steps: [], was: '', s6: theirs, ours: own });
+  // One that never ran was not given anything.
+  for (const [at, theirs] of Object.entries(s6.facts)) {
+    const own = ours.facts[at];
+    if (own !== undefined && theirs !== own)
+      judge({ of: 'fact', service, at, steps: [], was: '', s6: theirs, ours: own });
   }
   const loggers = [s6.logger, ours.logger].map((lines) => lines.join('; ')) as [string, string];
   if (loggers[0] !== loggers[1])
@@ -114,10 +116,15 @@ function hooksApart(
   const parts = (lines: readonly string[]): Map<string, string> => {
     const found = new Map<string, string>();
     let at = '';
+    let count = 0;
     for (const line of lines) {
-      if (line.startsWith('hook ')) found.set(at, `${found.get(at) ?? ''}${line}; `);
-      else at = `${line} (${found.size})`;
-      found.set(at, found.get(at) ?? '');
+      // Crash hooks run beside all else, in no order.
+      if (line.startsWith('hook crash ')) found.set('crash', 'hook crash; ');
+      else if (line.startsWith('hook ')) found.set(at, `${found.get(at) ?? ''}${line}; `);
+      else {
+        at = `${line} (${count++})`;
+        found.set(at, '');
+      }
     }
     return found;
   };

@@ -1,4 +1,5 @@
 /** What is other than with s6, and meant. README has the list (test/readme.ts), and a difference that is not in it is a mistake. */
+import { SETTINGS } from '../../src/core/servicedir.ts';
 import type { Difference } from './compare.ts';
 import type { ServicePlan, TreePlan } from './plan.ts';
 
@@ -11,21 +12,157 @@ export interface MeantDifference {
   covers: (difference: Difference, plan: TreePlan, service: ServicePlan | undefined) => boolean;
 }
 
+/** The first that explains a difference counts. */
 export const DIFFERENCES: readonly MeantDifference[] = [
+  {
+    name: 'names',
+    s6: 'any name without a dot in front',
+    ours: 'letters, digits and `._@:+,=-`; another name is refused, by name',
+    covers: (_difference, _plan, service) =>
+      service !== undefined && !/^[\w][\w.@:+,=-]*$/.test(service.name) && !service.name.startsWith('.'),
+  },
+  {
+    name: 'bad values',
+    s6: 'a warning, and the default',
+    ours: 'that service is refused: file, value and what was expected',
+    covers: (_difference, _plan, service) =>
+      service !== undefined &&
+      Object.entries(service.settings).some(
+        ([file, text]) => SETTINGS[file] && !SETTINGS[file].read(text.trim()),
+      ),
+  },
+  {
+    name: 'a finish that cannot be executed',
+    s6: 'passed over in silence',
+    ours: 'that service is refused, like one whose `run` cannot be executed',
+    covers: (_difference, _plan, service) =>
+      service?.finish !== undefined && !['script', 'link', 'missing'].includes(service.finish.is),
+  },
   {
     name: 'finish’s $4',
     s6: 'three arguments before 2.12',
-    ours: 'four: the process group of the dead run is the last',
+    ours: 'four: the last is the process group of the dead run',
     covers: ({ of, s6, ours }) => of === 'line' && s6.startsWith('finish ') && ours === `${s6} <group>`,
   },
   {
-    name: 'the tree’s finish',
+    name: 'death by a real-time signal',
+    s6: '256 and its number',
+    ours: '0 0: Node does not tell it',
+    covers: ({ of, s6, ours }) =>
+      of === 'line' && /^finish 256 (3[4-9]|[4-6]\d) /.test(s6) && /^finish 0 0 /.test(ours),
+  },
+  {
+    name: 'what a run leaves in its process group',
+    s6: 'left alone',
+    ours: 'killed after `finish`, before the next run; at the end of the tree also what left the group',
+    covers: ({ of, s6, ours }) => of === 'left' && agreeButFor(s6, ours, 'alive', 'dead'),
+  },
+  {
+    name: 'restart',
+    s6: '`s6-svc -r` sends the stop signal to what runs: what is down, or was started once, stays down after it',
+    ours: 'stopped and started, whatever it was; within `timeout-kill`',
+    covers: ({ of, steps, s6, ours }) =>
+      (of === 'lines' || of === 'is') &&
+      steps.some((step) => step.do === 'restart' || (step.do === 'backoff' && step.order === 'restart')) &&
+      (of === 'is' ? ['down', 'finishing'].includes(s6) : further(s6, ours).startsWith('run ./run ')),
+  },
+  {
+    name: 'told to stop again',
+    s6: 'each `s6-svc -d` and `-r`, and the scanner’s end, send the stop signal',
+    ours: 'it is sent once',
+    covers: ({ of, at, steps, was, s6, ours }) =>
+      of === 'lines' &&
+      (at === 'down' || at === 'restart' || at === 'stop') &&
+      (was === 'up' || was === 'ready') &&
+      steps.some((step) => step.do === 'down' || step.do === 'restart') &&
+      /^got \w+(; |$)/.test(s6) &&
+      s6.replace(/^got \w+(; )?/, '') === withoutGroup(ours),
+  },
+  {
+    name: 'a directory that goes away',
+    s6: 'its `finish` runs wherever the directory is now',
+    ours: 'what has no directory any more has no `finish`',
+    covers: ({ of, at, s6, ours }) =>
+      at === 'vanish' && of === 'lines' && further(ours, s6).startsWith('finish '),
+  },
+  {
+    name: 'env/',
+    s6: 'never read; `s6-envdir` in `run` does that',
+    ours: 'variables of the service',
+    covers: ({ of, at }, _plan, service) =>
+      of === 'fact' &&
+      at === 'environment' &&
+      Object.keys(service?.settings ?? {}).some((file) => file.startsWith('env/')),
+  },
+  {
+    name: 'notification-fd',
+    s6: 'a pipe',
+    ours: 'a socket pair: written to as ever, but `/dev/fd/3` cannot be opened',
+    covers: ({ of, at, s6, ours }, plan, service) =>
+      of === 'fact' &&
+      at === 'descriptors' &&
+      service !== undefined &&
+      'notification-fd' in service.settings &&
+      sameDescriptors(s6, ours, Number(service.settings['notification-fd']), plan.inherits),
+  },
+  {
+    name: 'descriptors',
+    s6: 'what the scanner was started with is handed on',
+    ours: 'services have 0, 1, 2 and the one for readiness',
+    covers: ({ of, at, s6, ours }, plan) =>
+      of === 'fact' && at === 'descriptors' && plan.inherits && sameDescriptors(s6, ours, undefined, true),
+  },
+  {
+    name: 'open files',
+    s6: 'the soft limit is inherited',
+    ours: 'Node raises the soft limit to the hard one',
+    covers: ({ of, at, s6, ours }) => of === 'fact' && at === 'open files' && Number(ours) > Number(s6),
+  },
+  {
+    name: 'the crash hook',
+    s6: '`.s6-svscan/crash` is executed when the scanner itself breaks',
+    ours: 'after each crash of a service',
+    covers: ({ of, at, s6 }) => of === 'hooks' && at === 'crash' && s6 === '',
+  },
+  {
+    name: 'the finish hook',
     s6: '`.s6-svscan/finish` has no arguments, and its exit code is the scanner’s',
-    ours: 'why, exit code so far, who; its code is ours if it is not 0',
+    ours: 'why, the exit code so far, who; a code other than 0 becomes ours',
     covers: ({ of, at, s6, ours }) =>
       of === 'hooks' &&
       at.startsWith('stop: ') &&
       /^hook finish (signal|stop) \d+ \w*; $/.test(ours) &&
       s6 === 'hook finish ; ',
   },
+  {
+    name: 'what had to be killed',
+    s6: 'exit 0',
+    ours: 'exit 137, where no finish hook says otherwise',
+    covers: ({ of, s6, ours }) => of === 'exit' && s6 === 'exit 0' && ours === 'exit 137',
+  },
 ];
+
+function withoutGroup(lines: string): string {
+  return lines.replaceAll(' <group>', '');
+}
+
+/** What the longer one has more at its end; nothing where they do not begin alike. */
+function further(shorter: string, longer: string): string {
+  const [a, b] = [withoutGroup(shorter), withoutGroup(longer)];
+  return b.startsWith(a) ? b.slice(a.length).replace(/^; /, '') : '';
+}
+
+function agreeButFor(a: string, b: string, ofA: string, ofB: string): boolean {
+  const [as, bs] = [a.split(' '), b.split(' ')];
+  return as.length === bs.length && as.every((word, i) => word === bs[i] || (word === ofA && bs[i] === ofB));
+}
+
+/** Equal, but for the descriptor for readiness and for the one that was inherited. */
+function sameDescriptors(s6: string, ours: string, ready: number | undefined, inherits: boolean): boolean {
+  const all = (text: string): string[] =>
+    text
+      .split(', ')
+      .filter((each) => !(inherits && each === '3 @/log'))
+      .map((each) => (Number(each.split(' ', 1)) === ready ? each.replace('socket', 'pipe') : each));
+  return all(s6).join() === all(ours).join();
+}

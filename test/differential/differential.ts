@@ -16,7 +16,7 @@ import { TREES } from './generate.ts';
 import type { TreePlan } from './plan.ts';
 import { play } from './play.ts';
 import { smaller } from './smaller.ts';
-import { hasS6 } from './supervisors.ts';
+import { dismiss, hasS6 } from './supervisors.ts';
 
 const { values } = parseArgs({
   options: {
@@ -37,6 +37,7 @@ const seed = Number(values.seed);
 const base = mkdtempSync(join(tmpdir(), 'differential-'));
 let count = 0;
 process.exitCode = values.only ? await one(values.only) : await many(Number(values.trees));
+dismiss();
 rmSync(base, { recursive: true, force: true });
 
 async function many(trees: number): Promise<number> {
@@ -55,8 +56,6 @@ async function many(trees: number): Promise<number> {
     for (const name of new Set(compared.meant)) meant.set(name, (meant.get(name) ?? 0) + 1);
     cut += compared.cut;
     if (compared.unlisted.length > 0) suspects.push(plan);
-    if (compared.unlisted.length > 0 && values.verbose)
-      console.log(compared.unlisted.map(inWords).join('\n'));
     done++;
   });
   clearInterval(progress);

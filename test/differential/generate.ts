@@ -265,6 +265,9 @@ function sensible(plan: ServicePlan): ServicePlan {
   ).length;
   if (!settings['restart-delay'] && plan.first.length + ends > 1) settings['restart-delay'] = '1s 1s';
   if (steps.some(({ do: what }) => what === 'backoff')) settings['restart-delay'] = '1s 1s';
+  // A mended run is tried again by s6 after ten seconds.
+  if (plan.run !== 'script' && plan.run !== 'link')
+    steps = steps.filter((step) => step.do !== 'edit' || step.file !== 'run');
   const vanishes = steps.findIndex(({ do: what }) => what === 'vanish');
   if (vanishes >= 0) steps = steps.slice(0, vanishes + 1);
   if (plan.form === 'late') steps = [{ do: 'appear' }, ...steps];

@@ -1,14 +1,8 @@
 /** A plan as files. Every script notes what it sees in a record of its service, one line by one write. */
-import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Answer, End, FinishPlan, HookPlan, Program, ServicePlan, TreePlan } from './plan.ts';
-
-/** Where one play of a tree has its files. */
-export interface Place {
-  root: string;
-  scandir: string;
-}
+import { call, type Place } from './supervisors.ts';
 
 /** The record of a service, by its place in the plan; of its logger, with `.log`; of the tree's hooks. */
 export function recordOf(place: Place, index: number | 'tree' | `${number}.log`): string {
@@ -20,14 +14,14 @@ export function asideOf(place: Place, index: number): string {
   return join(place.scandir, `.aside-${index}`);
 }
 
-export function layOut(root: string, plan: TreePlan): Place {
+export async function layOut(root: string, plan: TreePlan): Promise<Place> {
   const place = { root, scandir: join(root, 'services') };
   mkdirSync(join(root, 'records'), { recursive: true });
   mkdirSync(join(root, 'elsewhere'));
   mkdirSync(place.scandir);
   const fifos: string[] = [];
   for (const [index, service] of plan.services.entries()) fifos.push(...layOutService(place, index, service));
-  if (fifos.length > 0) spawnSync('mkfifo', fifos);
+  if (fifos.length > 0) await call('mkfifo', ...fifos);
   writeFileSync(recordOf(place, 'tree'), '');
   if (Object.keys(plan.hooks).length > 0) mkdirSync(join(place.scandir, '.s6-svscan'));
   for (const [name, hook] of Object.entries(plan.hooks)) layOutHook(place, name, hook);

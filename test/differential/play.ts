@@ -3,7 +3,6 @@ import {
   closeSync,
   constants as fs,
   openSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -14,20 +13,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pause } from '../bench/report.ts';
-import {
-  asideOf,
-  ending,
-  finishScript,
-  layOut,
-  type Place,
-  recordOf,
-  runScript,
-  writeProgram,
-} from './layout.ts';
+import { asideOf, ending, finishScript, layOut, recordOf, runScript, writeProgram } from './layout.ts';
 import { type Answer, inWords, type ServicePlan, type Step, settingsAt, type TreePlan } from './plan.ts';
-import { type Seen, SUPERVISORS, type Supervisor, type Who } from './supervisors.ts';
+import { type Place, type Seen, SUPERVISORS, type Supervisor, type Who } from './supervisors.ts';
 
 /** What came of a step. */
 export interface Took {
@@ -63,12 +53,14 @@ const QUIET_MS = 60;
 const GRACE_MS = 300;
 /** What has not come by then will not: s6 waits a second between two runs, ours kills after five. */
 const LIMIT_MS = 9000;
+/** What was expected may be refused. */
+const RETHINK_MS = 500;
 /** The end of the whole tree. */
 const STOP_LIMIT_MS = 15_000;
 
 /** @param patience how much longer than usual to wait for what is not expected to come */
 export async function play(who: Who, plan: TreePlan, root: string, patience = 1): Promise<Trace> {
-  const place = layOut(root, plan);
+  const place = await layOut(root, plan);
   const supervisor = SUPERVISORS[who](place, plan.inherits);
   let exited: string | undefined;
   void supervisor.ended.then(({ code, signal }) => {
@@ -106,7 +98,9 @@ export async function play(who: Who, plan: TreePlan, root: string, patience = 1)
     };
   } finally {
     for (const part of parts) part.close();
-    await sweep(place, supervisor, () => exited !== undefined);
+    const own = parts.flatMap((part) => part.pids);
+    sweep(supervisor, exited !== undefined, own, `DIFFERENTIAL=${root}\0`);
+    await supervisor.ended;
     rmSync(root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -131,7 +125,9 @@ class Part {
   /** It was told to stop, and goes on. */
   #leaving = false;
   #gone = false;
-  #released = 0;
+  /** When the end began, and how many lines there were; and when somebody was last let go. */
+  #stopped: { at: number; total: number } | undefined;
+  #released = -1;
   /** The step that is taken. */
   #at = 0;
 
@@ -146,7 +142,7 @@ class Part {
 
   async play(): Promise<void> {
     const { plan } = this;
-    const isThere = plan.form === 'directory' || plan.form === 'link';
+    const isThere = (plan.form === 'directory' || plan.form === 'link') && !plan.name.startsWith('.');
     const starts = isThere && runs(plan) && !('down' in plan.settings);
     await this.#step('boot', async () => {}, starts ? 'line' : 'nothing');
     for (const [i, step] of plan.steps.entries()) {
@@ -342,10 +338,10 @@ class Part {
         expected === 'gone';
       const patience = (expected === 'nothing' && !came ? GRACE_MS : QUIET_MS) * this.#patience;
       if (now - began > LIMIT_MS) is = met && seen.is === 'up' ? 'up' : `stuck ${seen.is}`;
-      else if (met && now - grew >= patience) {
-        seen = await this.#supervisor.state(this.#plan.name);
+      else if ((met || now - began > RETHINK_MS) && now - grew >= patience) {
+        seen = await this.#supervisor.state(this.#plan.name, basename(this.#directory));
         // What came while we asked is not judged by the answer.
-        if (!this.#lines.read()) is = this.#judge(seen, mayWait);
+        if (!this.#lines.read()) is = met || seen.is === 'refused' ? this.#judge(seen, mayWait) : undefined;
         else {
           grew = performance.now();
           came = true;
@@ -386,7 +382,7 @@ class Part {
   #judge(seen: Seen, mayWait: boolean): string | undefined {
     const { last } = this.#lines;
     const { form } = this.#plan;
-    if (form === 'file' || form === 'dangling') return seen.is === 'gone' ? 'gone' : 'known';
+    if (form === 'file' || form === 'dangling') return seen.is === 'up' ? 'up' : 'gone';
     switch (seen.is) {
       case 'up':
         if (seen.pid !== this.#run || !isAlive(this.#run)) return undefined;
@@ -402,9 +398,9 @@ class Part {
       case 'refused':
         return 'unstarted';
       case 'gone':
-        return this.#gone || form === 'late' ? 'gone' : undefined;
+        return this.#gone || form === 'late' || this.#plan.name.startsWith('.') ? 'gone' : undefined;
       case 'down':
-        return this.#gone ? undefined : 'down';
+        return this.#gone ? undefined : runs(this.#plan) ? 'down' : 'unstarted';
       default:
         return undefined;
     }
@@ -412,15 +408,17 @@ class Part {
 
   /** In the end: a finish that waits and a run that was told to stop go on. */
   letGo(): void {
-    if (this.#released === 0) this.#released = this.#lines.total;
+    this.#stopped ??= { at: performance.now(), total: this.#lines.total };
     this.#lines.read();
     this.#follow();
-    const { last } = this.#lines;
-    if (this.#lines.total === this.#released && last !== 'finish waits') return;
+    const { last, total } = this.#lines;
+    if (this.#released === total) return;
+    // Who was told before the end began is perhaps told once more, and perhaps not.
+    const wasTold = this.#leaving && performance.now() - this.#stopped.at > GRACE_MS;
     if (last === 'finish waits') this.#say('finish', 'exit 0');
-    else if (last.startsWith('got ')) this.#say('run', 'exit 0');
+    else if (last.startsWith('got ') && (total > this.#stopped.total || wasTold)) this.#say('run', 'exit 0');
     else return;
-    this.#released = this.#lines.total;
+    this.#released = total;
   }
 
   trace(): ServiceTrace {
@@ -461,6 +459,11 @@ class Part {
 
   #nameOf(pid: number): string {
     return this.#runs.has(pid) ? 'group' : 'stranger';
+  }
+
+  /** Of all that its scripts have told of. */
+  get pids(): number[] {
+    return [...this.#lines.runs, this.#finish, ...this.#children].filter((pid) => pid > 1);
   }
 
   get #runs(): ReadonlySet<number> {
@@ -587,27 +590,26 @@ function factsOf(place: Place, pid: number, descriptors: string): Record<string,
   }
 }
 
-/** Ends what is left of a tree, known by its environment. */
-async function sweep(place: Place, { child }: Supervisor, hasEnded: () => boolean): Promise<void> {
-  const mark = `DIFFERENTIAL=${place.root}\0`;
-  if (!hasEnded()) child.kill('SIGKILL');
-  for (let round = 0; round < 20; round++) {
-    const found = readdirSync('/proc').filter((name) => {
-      if (!/^\d+$/.test(name)) return false;
-      try {
-        return readFileSync(`/proc/${name}/environ`, 'utf8').includes(mark) && isAlive(Number(name));
-      } catch {
-        return false;
-      }
-    });
-    if (found.length === 0) return;
-    for (const pid of found) {
-      try {
-        process.kill(Number(pid), 'SIGKILL');
-      } catch {
-        // It ended meanwhile.
-      }
+/** Ends what is left of a tree: all below a supervisor that did not end, and what services left. */
+function sweep({ child }: Supervisor, hasEnded: boolean, own: readonly number[], mark: string): void {
+  const left = hasEnded || child.pid === undefined ? [] : [child.pid, ...descendantsOf(child.pid)];
+  for (const pid of [...left, ...own]) {
+    try {
+      if (readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark)) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended.
     }
-    await pause(LOOK_MS);
+  }
+}
+
+function descendantsOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+    return children.flatMap((child) => [child, ...descendantsOf(child)]);
+  } catch {
+    return [];
   }
 }
