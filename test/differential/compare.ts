@@ -64,12 +64,14 @@ function compareServices(
   result: Compared,
 ): void {
   const all = plan.services[service]?.steps ?? [];
+  let isCut = false;
   let was = '';
   for (const [i, theirs] of s6.steps.entries()) {
     const own = ours.steps[i];
     if (!own || own.step !== theirs.step) {
       // Only what is known to be apart already can take other steps.
       result.cut++;
+      isCut = true;
       break;
     }
     const steps = all.slice(0, theirs.after + 1);
@@ -78,6 +80,7 @@ function compareServices(
     was = theirs.is;
     if (differences.some(({ of }) => of === 'lines' || of === 'is')) {
       if (known.every(Boolean)) result.cut++;
+      isCut = true;
       break;
     }
   }
@@ -87,7 +90,11 @@ function compareServices(
     if (own !== undefined && theirs !== own)
       judge({ of: 'fact', service, at, steps: [], was: '', s6: theirs, ours: own });
   }
-  const loggers = [s6.logger, ours.logger].map((lines) => lines.join('; ')) as [string, string];
+  // One that ended is started again some time later, before or after the end of the tree.
+  const isSteady = plan.services[service]?.logger?.first.length === 0 && !isCut;
+  const loggers = [s6.logger, ours.logger].map((lines) =>
+    (isSteady ? lines : lines.slice(0, 1)).join('; '),
+  ) as [string, string];
   if (loggers[0] !== loggers[1])
     judge({ of: 'logger', service, at: 'log', steps: all, was: '', s6: loggers[0], ours: loggers[1] });
 }

@@ -32,6 +32,15 @@ export const DIFFERENCES: readonly MeantDifference[] = [
       ),
   },
   {
+    name: 'less than a line on notification-fd',
+    s6: '2.11 waits for the rest of it, and hears nothing else meanwhile',
+    ours: 'goes on',
+    covers: ({ of, steps }, { services }) =>
+      (of === 'exit' ? services.flatMap((each) => each.steps) : steps).some(
+        (step) => step.do === 'tell' && !step.text.includes('\n'),
+      ),
+  },
+  {
     name: 'a finish that cannot be executed',
     s6: 'passed over in silence',
     ours: 'that service is refused, like one whose `run` cannot be executed',
@@ -59,31 +68,45 @@ export const DIFFERENCES: readonly MeantDifference[] = [
   },
   {
     name: 'restart',
-    s6: '`s6-svc -r` sends the stop signal to what runs: what is down, or was started once, stays down after it',
-    ours: 'stopped and started, whatever it was; within `timeout-kill`',
-    covers: ({ of, steps, s6, ours }) =>
-      (of === 'lines' || of === 'is') &&
-      steps.some((step) => step.do === 'restart' || (step.do === 'backoff' && step.order === 'restart')) &&
-      (of === 'is' ? ['down', 'finishing'].includes(s6) : further(s6, ours).startsWith('run ./run ')),
+    s6: '`s6-svc -r` sends the stop signal to what runs, without SIGCONT and `timeout-kill`; what is down, or was started once, stays down',
+    ours: 'stopped as by `down`, and started, whatever it was',
+    covers: ({ of, at, steps, was, s6, ours }) => {
+      if (of !== 'lines' && of !== 'is') return false;
+      if (!steps.some((step) => step.do === 'restart' || (step.do === 'backoff' && step.order === 'restart')))
+        return false;
+      if (of === 'is') return at === 'restart' || ['down', 'finishing'].includes(s6);
+      return (at === 'restart' && was !== 'finishing' && further(s6, ours) !== '') || isFurtherRun(s6, ours);
+    },
+  },
+  {
+    name: 'once, while finish runs',
+    s6: 'what was down stays down after it',
+    ours: 'started after it',
+    covers: ({ of, steps, was, s6, ours }) =>
+      was === 'finishing' &&
+      steps.some((step) => step.do === 'once') &&
+      (of === 'is' ? s6 === 'down' : of === 'lines' && isFurtherRun(s6, ours)),
   },
   {
     name: 'told to stop again',
-    s6: 'each `s6-svc -d` and `-r`, and the scanner’s end, send the stop signal',
+    s6: 'each `s6-svc -d` and `-r`, each rescan of what is gone, and the scanner’s end send the stop signal',
     ours: 'it is sent once',
-    covers: ({ of, at, steps, was, s6, ours }) =>
+    covers: ({ of, at, steps, s6, ours }) =>
       of === 'lines' &&
-      (at === 'down' || at === 'restart' || at === 'stop') &&
-      (was === 'up' || was === 'ready') &&
-      steps.some((step) => step.do === 'down' || step.do === 'restart') &&
+      ['down', 'restart', 'vanish', 'stop'].includes(at) &&
+      steps.some(({ do: what }) => what === 'down' || what === 'restart' || what === 'vanish') &&
       /^got \w+(; |$)/.test(s6) &&
-      s6.replace(/^got \w+(; )?/, '') === withoutGroup(ours),
+      withoutSignals(s6) === withoutSignals(ours),
   },
   {
     name: 'a directory that goes away',
     s6: 'its `finish` runs wherever the directory is now',
     ours: 'what has no directory any more has no `finish`',
-    covers: ({ of, at, s6, ours }) =>
-      at === 'vanish' && of === 'lines' && further(ours, s6).startsWith('finish '),
+    covers: ({ of, at, steps, s6, ours }) =>
+      steps.some((step) => step.do === 'vanish') &&
+      (of === 'is'
+        ? at === 'vanish' && s6 === 'finishing' && ours === 'gone'
+        : of === 'lines' && further(withoutSignals(ours), withoutSignals(s6)).startsWith('finish ')),
   },
   {
     name: 'env/',
@@ -135,12 +158,31 @@ export const DIFFERENCES: readonly MeantDifference[] = [
       s6 === 'hook finish ; ',
   },
   {
+    name: 'a finish hook that cannot be executed',
+    s6: 'exit 111',
+    ours: 'one warning',
+    covers: ({ of, s6 }, { hooks }) =>
+      of === 'exit' && s6 === 'exit 111' && hooks['finish']?.is === 'not executable',
+  },
+  {
     name: 'what had to be killed',
     s6: 'exit 0',
     ours: 'exit 137, where no finish hook says otherwise',
     covers: ({ of, s6, ours }) => of === 'exit' && s6 === 'exit 0' && ours === 'exit 137',
   },
 ];
+
+/** Ours has one run more, with what came of it. */
+function isFurtherRun(s6: string, ours: string): boolean {
+  return further(s6, ours).startsWith('run ./run ');
+}
+
+function withoutSignals(lines: string): string {
+  return withoutGroup(lines)
+    .split('; ')
+    .filter((line) => !line.startsWith('got '))
+    .join('; ');
+}
 
 function withoutGroup(lines: string): string {
   return lines.replaceAll(' <group>', '');

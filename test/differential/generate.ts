@@ -147,7 +147,9 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 5,
-    arbitrary: fc.constantFrom('\n', 'x', 'x\n', '\n\n').map((text): Step => ({ do: 'tell', text })),
+    arbitrary: weighted([9, '\n'], [4, 'x\n'], [4, '\n\n'], [1, 'x']).map(
+      (text): Step => ({ do: 'tell', text }),
+    ),
   },
   { weight: 1, arbitrary: fc.constantFrom<Step>({ do: 'fork', apart: false }, { do: 'fork', apart: true }) },
   { weight: 2, arbitrary: fc.constant<Step>({ do: 'halt' }) },

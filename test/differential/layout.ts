@@ -121,6 +121,7 @@ ${Object.entries(answers)
   .map(([signal, answer]) => trap(signal, answer))
   .join('\n')}
 exec 9<>"$R.run"
+printf 'from run\\n'
 printf 'rests %s\\n' "$$" >>"$R"
 while :; do
   read -r c <&9 && eval "$c"
@@ -139,6 +140,7 @@ R='${record}'
 printf 'finish %s %s\\n' "$$" "$*" >>"$R"
 read -r n <"$R.finishes"
 printf '%s\\n' "$((n + 1))" >"$R.finishes"
+printf 'from finish\\n'
 ${cases(ends)}
 exit 0
 `;

@@ -53,6 +53,8 @@ const QUIET_MS = 60;
 const GRACE_MS = 300;
 /** What has not come by then will not: s6 waits a second between two runs, ours kills after five. */
 const LIMIT_MS = 9000;
+/** The supervisor itself must start. */
+const BOOT_LIMIT_MS = 25_000;
 /** What was expected may be refused. */
 const RETHINK_MS = 500;
 /** The end of the whole tree. */
@@ -74,8 +76,9 @@ export async function play(who: Who, plan: TreePlan, root: string, patience = 1)
     for (const signal of plan.signals) {
       supervisor.child.kill(signal as NodeJS.Signals);
       const expected = plan.hooks[signal]?.is === 'script';
+      const came = (): boolean => hooks.waiting.some((line) => line.startsWith(`hook ${signal} `));
       await until(
-        () => exited !== undefined || (hooks.read() && expected),
+        () => exited !== undefined || (hooks.read() && expected && came()),
         expected ? LIMIT_MS : GRACE_MS * patience,
       );
       await pause(QUIET_MS * patience);
@@ -244,6 +247,8 @@ class Part {
         if (step.do === 'appear') renameSync(from, to);
         else renameSync(to, from);
         this.#gone = step.do === 'vanish';
+        if (this.#gone && isUp && this.#effectOf(settings['down-signal']?.trim() || 'TERM') !== 'death')
+          this.#leaving = true;
         const starts = step.do === 'appear' && runs(this.#plan) && !('down' in settings);
         return this.#step(
           what,
@@ -321,6 +326,7 @@ class Part {
     let seen: Seen = { is: 'unknown' };
     let is: string | undefined;
     let came = false;
+    const limit = step === 'boot' ? BOOT_LIMIT_MS : LIMIT_MS * Math.min(2, this.#patience);
     while (is === undefined) {
       await pause(LOOK_MS);
       const now = performance.now();
@@ -337,7 +343,7 @@ class Part {
         (expected === 'halt' && isStopped(run)) ||
         expected === 'gone';
       const patience = (expected === 'nothing' && !came ? GRACE_MS : QUIET_MS) * this.#patience;
-      if (now - began > LIMIT_MS) is = met && seen.is === 'up' ? 'up' : `stuck ${seen.is}`;
+      if (now - began > limit) is = met && seen.is === 'up' ? 'up' : `stuck ${seen.is} (${this.#lines.last})`;
       else if ((met || now - began > RETHINK_MS) && now - grew >= patience) {
         seen = await this.#supervisor.state(this.#plan.name, basename(this.#directory));
         // What came while we asked is not judged by the answer.
