@@ -14,6 +14,7 @@ import { HOOKS } from '../src/core/hook-docs.ts';
 import { SERVICE_FILES } from '../src/core/servicedir.ts';
 import { referenceRows } from '../src/templater/reference.ts';
 import { TEMPLATE_SETTINGS } from '../src/templater/settings.ts';
+import { DIFFERENCES } from './differential/differences.ts';
 
 export const README = join(import.meta.dirname, '../README.md');
 
@@ -55,6 +56,10 @@ export const TABLES: Readonly<Record<string, string>> = {
       const flag = value === undefined ? `--${flagOf(name)}` : `--${flagOf(name)} ${value}`;
       return [`\`${flag}\``, `\`${envName(name)}\``, verbsOf(name), otherwise, help];
     }),
+  ),
+  s6: table(
+    ['other than with s6', 's6', 'supervise'],
+    DIFFERENCES.map(({ name, s6, ours }) => [name, s6, ours]),
   ),
 };
 

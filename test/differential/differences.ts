@@ -159,10 +159,20 @@ export const DIFFERENCES: readonly MeantDifference[] = [
   },
   {
     name: 'a finish hook that cannot be executed',
-    s6: 'exit 111',
+    s6: '`crash` is executed instead; without it the exit code is 111',
     ours: 'one warning',
-    covers: ({ of, s6 }, { hooks }) =>
-      of === 'exit' && s6 === 'exit 111' && hooks['finish']?.is === 'not executable',
+    covers: ({ of, at }, { hooks }) =>
+      (of === 'exit' || (of === 'hooks' && at === 'crash')) && hooks['finish']?.is === 'not executable',
+  },
+  {
+    name: 'a hook of SIGTERM or SIGINT that fails',
+    s6: 'the scanner goes on',
+    ours: 'the tree stops all the same',
+    covers: ({ of, at, s6 }, { hooks, stop }) => {
+      const hook = hooks[stop];
+      if (!hook || (hook.is === 'script' && hook.exit === 0)) return false;
+      return (of === 'exit' && s6 === 'did not end') || at.startsWith('stop');
+    },
   },
   {
     name: 'what had to be killed',

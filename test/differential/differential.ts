@@ -2,7 +2,7 @@
  * The same random service directories under s6 and under supervise: `npm run differential -- --trees 2000 --seed 1 [--jobs 40]`.
  * Prints what was covered, which of the meant differences (differences.ts) were seen, and every other one with the smallest
  * tree that shows it, which is kept in a file. Exits 1 at a difference that is not listed. Wants s6 2.11 on the PATH, and the
- * built bundle. `--only FILE` plays the tree of such a file.
+ * built bundle. `--only FILE` plays the tree of such a file, `--record` notes what s6 makes of the fixed ones (fixed.ts).
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,9 +12,11 @@ import fc from 'fast-check';
 import { type Compared, compare, type Difference } from './compare.ts';
 import { DIFFERENCES } from './differences.ts';
 import { featuresOf } from './features.ts';
+import { FIXED } from './fixed.ts';
 import { TREES } from './generate.ts';
 import type { TreePlan } from './plan.ts';
-import { play } from './play.ts';
+import { play, type Trace } from './play.ts';
+import { lasting, RECORDED } from './recorded.ts';
 import { smaller } from './smaller.ts';
 import { dismiss, hasS6 } from './supervisors.ts';
 
@@ -24,6 +26,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '40' },
     only: { type: 'string' },
+    record: { type: 'boolean', default: false },
     /** No looking for the smallest tree. */
     quick: { type: 'boolean', default: false },
   },
@@ -36,7 +39,11 @@ const jobs = Number(values.jobs);
 const seed = Number(values.seed);
 const base = mkdtempSync(join(tmpdir(), 'differential-'));
 let count = 0;
-process.exitCode = values.only ? await one(values.only) : await many(Number(values.trees));
+process.exitCode = values.record
+  ? await record()
+  : values.only
+    ? await one(values.only)
+    : await many(Number(values.trees));
 dismiss();
 rmSync(base, { recursive: true, force: true });
 
@@ -114,6 +121,14 @@ async function one(file: string): Promise<number> {
   for (const name of new Set(meant)) console.log(`meant: ${name}`);
   for (const difference of unlisted) console.log(inWords(difference));
   return unlisted.length === 0 ? 0 : 1;
+}
+
+async function record(): Promise<number> {
+  const traces: Record<string, Trace> = {};
+  for (const [name, plan] of Object.entries(FIXED))
+    traces[name] = lasting(await play('s6', plan, join(base, String(count++)), 2));
+  writeFileSync(RECORDED, `${JSON.stringify(traces, undefined, 2)}\n`);
+  return 0;
 }
 
 async function both(plan: TreePlan, patience = 1): Promise<Compared> {
