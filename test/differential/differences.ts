@@ -54,13 +54,6 @@ export const DIFFERENCES: readonly MeantDifference[] = [
     covers: ({ of, s6, ours }) => of === 'line' && s6.startsWith('finish ') && ours === `${s6} <group>`,
   },
   {
-    name: 'death by a real-time signal',
-    s6: '256 and its number',
-    ours: '0 0: Node does not tell it',
-    covers: ({ of, s6, ours }) =>
-      of === 'line' && /^finish 256 (3[4-9]|[4-6]\d) /.test(s6) && /^finish 0 0 /.test(ours),
-  },
-  {
     name: 'what a run leaves in its process group',
     s6: 'left alone',
     ours: 'killed after `finish`, before the next run; at the end of the tree also what left the group',
