@@ -273,13 +273,13 @@ export class ServiceRunner {
     const { command, notificationFd, name } = this.config;
     this.#readyAt = notificationFd;
     const argv = (command ?? ['./run', name]) as SpawnSpec['argv'];
-    const pipes = [notificationFd, link?.fd].filter((fd) => fd !== undefined);
     this.#spawn(
       argv,
       {
         stdin: this.#options.stdin ?? (() => streams?.input()),
         session: foreground ? 'foreground' : true,
-        pipes,
+        pipes: link ? [link.fd] : [],
+        readiness: notificationFd,
       },
       {
         spawned: (pid, sockets) => {
@@ -345,13 +345,13 @@ export class ServiceRunner {
   /** Any program of this service: in its directory, as its user, with its environment. */
   #spawn(
     argv: SpawnSpec['argv'],
-    special: Partial<Pick<SpawnSpec, 'session' | 'pipes'>> & {
+    special: Partial<Pick<SpawnSpec, 'session' | 'pipes' | 'readiness'>> & {
       stdin?: 'inherit' | (() => number | undefined);
     },
     events: SpawnEvents,
   ): void {
     const { account, path } = this.config;
-    const { session = true, pipes = [] } = special;
+    const { session = true, pipes = [], readiness } = special;
     let stdin: SpawnSpec['stdin'] = 'ignore';
     const other = account && !isOurs(account) ? account : undefined;
     let output: ReturnType<ServiceStreams['output']> = {};
@@ -373,6 +373,7 @@ export class ServiceRunner {
         ...output,
         session,
         pipes,
+        readiness,
       },
       events,
     );

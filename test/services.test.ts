@@ -32,6 +32,15 @@ test('run gets its name, its directory and a session of its own', async (t) => {
   assert.deepEqual([group, session], [pid, pid]);
 });
 
+test('readiness can be told by a path to its descriptor, as under s6', async (t) => {
+  const tree = startTree(t, {
+    'app/run': '#!/bin/sh\necho >/dev/fd/3\nexec sleep 1000\n',
+    'app/notification-fd': '3',
+  });
+  await tree.event('ready', 'app');
+  assert.equal(tree.noise, '');
+});
+
 test('crashes in a row: the delay doubles from the least to the greatest, the limit ends them', async (t) => {
   const tree = startTree(t, {
     'app/run': '#!/bin/sh\necho x >>"$OUT/runs"\nexit 3\n',

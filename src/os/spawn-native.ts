@@ -24,9 +24,9 @@ export function spawnByNative(spec: SpawnSpec, native: Native): Spawned {
   const pipes = new Map<number, Socket>();
   const theirs: number[] = [];
   try {
-    for (const at of spec.pipes) {
+    for (const at of [...spec.pipes, spec.readiness ?? []].flat()) {
       while (fds.length < at) fds.push(NONE);
-      const [socket, other] = pair(native);
+      const [socket, other] = ends(at === spec.readiness ? native.pipe() : native.sockets());
       pipes.set(at, socket);
       theirs.push(other);
       fds[at] = other;
@@ -58,9 +58,8 @@ export function spawnByNative(spec: SpawnSpec, native: Native): Spawned {
   }
 }
 
-/** A socket of ours, and the descriptor at its other end. */
-function pair(native: Native): readonly [Socket, number] {
-  const made = native.sockets();
+/** A socket of ours, and the descriptor at its other end. Of a pipe ours is the end to read. */
+function ends(made: ReturnType<Native['pipe']>): readonly [Socket, number] {
   if (typeof made === 'number') throw refusalOf(made);
   const [ours, theirs] = made;
   try {

@@ -11,7 +11,8 @@ import type { Spawned, SpawnSpec } from './spawn-spec.ts';
 export function spawnByNode(spec: SpawnSpec, refused: (error: unknown) => void): Spawned | undefined {
   const { stdin, stdout = 'inherit', stderr = 'inherit' } = spec;
   const stdio: ('inherit' | 'ignore' | 'pipe' | number)[] = [stdin, stdout, stderr];
-  for (const fd of spec.pipes) {
+  const pipes = [...spec.pipes, spec.readiness ?? []].flat();
+  for (const fd of pipes) {
     while (stdio.length < fd) stdio.push('ignore');
     stdio[fd] = 'pipe';
   }
@@ -32,5 +33,5 @@ export function spawnByNode(spec: SpawnSpec, refused: (error: unknown) => void):
   child.once('exit', (code, signal) => takeEnd(pid)?.(code ?? 0, signal === null ? 0 : os.signals[signal]));
   // A later 'error' can only be that of a kill we did not make; without a listener it would be thrown.
   child.on('error', () => {});
-  return { pid, pipes: new Map(spec.pipes.map((fd) => [fd, child.stdio[fd] as Socket])) };
+  return { pid, pipes: new Map(pipes.map((fd) => [fd, child.stdio[fd] as Socket])) };
 }

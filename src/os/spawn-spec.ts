@@ -18,6 +18,8 @@ export interface SpawnSpec {
   session: boolean | 'foreground';
   /** Descriptors (3 and up) that are socket pairs to us. A newline can be written to one, a path to it cannot be opened. */
   pipes: readonly number[];
+  /** One more, which it alone writes to: a pipe, which can be opened again as `/dev/fd/3`; by Node it is like the others. */
+  readiness?: number | undefined;
 }
 
 export interface SpawnEvents {

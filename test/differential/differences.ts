@@ -111,22 +111,14 @@ export const DIFFERENCES: readonly MeantDifference[] = [
       Object.keys(service?.settings ?? {}).some((file) => file.startsWith('env/')),
   },
   {
-    name: 'notification-fd',
-    s6: 'a pipe',
-    ours: 'a socket pair: written to as ever, but `/dev/fd/3` cannot be opened',
-    covers: ({ of, at, s6, ours }, plan, service) =>
-      of === 'fact' &&
-      at === 'descriptors' &&
-      service !== undefined &&
-      'notification-fd' in service.settings &&
-      sameDescriptors(s6, ours, Number(service.settings['notification-fd']), plan.inherits),
-  },
-  {
     name: 'descriptors',
     s6: 'what the scanner was started with is handed on',
     ours: 'services have 0, 1, 2 and the one for readiness',
     covers: ({ of, at, s6, ours }, plan) =>
-      of === 'fact' && at === 'descriptors' && plan.inherits && sameDescriptors(s6, ours, undefined, true),
+      of === 'fact' &&
+      at === 'descriptors' &&
+      plan.inherits &&
+      withoutInherited(s6) === withoutInherited(ours),
   },
   {
     name: 'open files',
@@ -202,12 +194,10 @@ function agreeButFor(a: string, b: string, ofA: string, ofB: string): boolean {
   return as.length === bs.length && as.every((word, i) => word === bs[i] || (word === ofA && bs[i] === ofB));
 }
 
-/** Equal, but for the descriptor for readiness and for the one that was inherited. */
-function sameDescriptors(s6: string, ours: string, ready: number | undefined, inherits: boolean): boolean {
-  const all = (text: string): string[] =>
-    text
-      .split(', ')
-      .filter((each) => !(inherits && each === '3 @/log'))
-      .map((each) => (Number(each.split(' ', 1)) === ready ? each.replace('socket', 'pipe') : each));
-  return all(s6).join() === all(ours).join();
+/** Without the descriptor that the supervisor was started with. */
+function withoutInherited(descriptors: string): string {
+  return descriptors
+    .split(', ')
+    .filter((each) => each !== '3 @/log')
+    .join();
 }
