@@ -21,6 +21,7 @@ import { isOurs } from './os/account.ts';
 import { isChild } from './os/children.ts';
 import { Alarm, now } from './os/clock.ts';
 import { execAsArgs, type OwnEnvironment, withOwn, withOwnVeiled } from './os/exec.ts';
+import { isDirectory, withoutLinks } from './os/files.ts';
 import { killGroup, send, setsGroups, startProcess } from './os/spawn.ts';
 import type { SpawnEvents, SpawnSpec } from './os/spawn-spec.ts';
 import { inTurn } from './os/turns.ts';
@@ -88,6 +89,8 @@ export class ServiceRunner {
   #startedAs: ServiceConfig['type'] = 'longrun';
   /** Where its run says that it is ready. */
   #readyAt: number | undefined;
+  /** The directory of its last run, which is its finish's too: a link to it may be gone by then, or lead elsewhere. */
+  #ranIn: string | undefined;
   #queue: Event[] = [];
   #stepping = false;
   #sockets: Socket[] = [];
@@ -270,8 +273,9 @@ export class ServiceRunner {
   #run(): void {
     this.#startedAs = this.config.type;
     const { link, foreground, streams } = this.#options;
-    const { command, notificationFd, name } = this.config;
+    const { command, notificationFd, name, path } = this.config;
     this.#readyAt = notificationFd;
+    this.#ranIn = path === undefined ? undefined : withoutLinks(path);
     const argv = (command ?? ['./run', name]) as SpawnSpec['argv'];
     this.#spawn(
       argv,
@@ -322,7 +326,7 @@ export class ServiceRunner {
     const args = [code, signal, this.name, pgid ?? 0].map(String);
     this.#spawn(
       ['./finish', ...args],
-      {},
+      { cwd: this.#ranIn !== undefined && isDirectory(this.#ranIn) ? this.#ranIn : this.config.path },
       {
         spawned: (pid) => this.send({ type: 'spawned', pid }),
         refused: (refusedCode, reason) => {
@@ -345,13 +349,13 @@ export class ServiceRunner {
   /** Any program of this service: in its directory, as its user, with its environment. */
   #spawn(
     argv: SpawnSpec['argv'],
-    special: Partial<Pick<SpawnSpec, 'session' | 'pipes' | 'readiness'>> & {
+    special: Partial<Pick<SpawnSpec, 'cwd' | 'session' | 'pipes' | 'readiness'>> & {
       stdin?: 'inherit' | (() => number | undefined);
     },
     events: SpawnEvents,
   ): void {
     const { account, path } = this.config;
-    const { session = true, pipes = [], readiness } = special;
+    const { cwd = path, session = true, pipes = [], readiness } = special;
     let stdin: SpawnSpec['stdin'] = 'ignore';
     const other = account && !isOurs(account) ? account : undefined;
     let output: ReturnType<ServiceStreams['output']> = {};
@@ -366,7 +370,7 @@ export class ServiceRunner {
     startProcess(
       {
         argv: launch ? [...this.#options.program, ...execAsArgs(other), ...argv] : argv,
-        cwd: path,
+        cwd,
         env: launch ? withOwnVeiled(this.#environment) : withOwn(this.#environment),
         user: launch ? undefined : other,
         stdin,

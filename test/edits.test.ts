@@ -1,10 +1,10 @@
 /** Edits while it runs, and switches from outside: SPEC §2, issue of a read-only image. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SLEEPER, startTree, until } from './tree.ts';
+import { SLEEPER, startTree, until, writeFiles } from './tree.ts';
 
 describe('a rescan tells which changed files take effect when', () => {
   test('in the log, to whoever asked, and as JSON', async (t) => {
@@ -229,4 +229,19 @@ describe('switches', () => {
     assert.equal(tree.events.filter(({ level }) => level === 'error').length, 0);
     assert.equal(tree.control('check').code, 0);
   });
+});
+
+test('a service whose link is taken away has its finish, where its run was', async (t) => {
+  const tree = startTree(t, {});
+  const elsewhere = join(tree.directory, 'elsewhere');
+  writeFiles(elsewhere, { run: SLEEPER, finish: '#!/bin/sh\npwd -P >"$OUT/finished"\n' });
+  symlinkSync(elsewhere, join(tree.scandir, 'app'));
+  await tree.event('found no services');
+  tree.control('rescan');
+  await tree.event('started', 'app');
+  unlinkSync(join(tree.scandir, 'app'));
+  tree.control('rescan');
+  await tree.event('stopped', 'app');
+  await until('finish', () => tree.file('finished'));
+  assert.equal(tree.file('finished'), `${elsewhere}\n`);
 });

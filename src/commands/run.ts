@@ -7,6 +7,7 @@ import { describe, EXIT, UserError } from '../errors.ts';
 import { Events } from '../events.ts';
 import { Hooks } from '../hooks.ts';
 import { createLog, type RootLog } from '../log.ts';
+import { withoutLinks } from '../os/files.ts';
 import type { Native } from '../os/native.ts';
 import type { OomWatch } from '../os/oom.ts';
 import type { Package } from '../os/package.ts';
@@ -19,7 +20,7 @@ import { foregroundGroup, isTerminal } from '../os/terminal.ts';
 import type { Outputs } from '../output/outputs.ts';
 import { Shutdown } from '../shutdown.ts';
 import { Tree } from '../tree.ts';
-import { findScandir, lookForScandir, withoutLinks } from './scandir.ts';
+import { findScandir, lookForScandir } from './scandir.ts';
 
 const { SIGTERM, SIGINT, SIGHUP, SIGTTIN, SIGTTOU } = constants.signals;
 

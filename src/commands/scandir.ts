@@ -1,6 +1,6 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
 import { UserError } from '../errors.ts';
+import { withoutLinks } from '../os/files.ts';
 
 /**
  * The services directory: the one named, else SUPERVISE_SCANDIR, else ./services.d, else /etc/services.d.
@@ -21,14 +21,4 @@ export function lookForScandir(named: string | undefined): string | undefined {
   if (given) return withoutLinks(given);
   const found = ['./services.d', '/etc/services.d'].find((path) => existsSync(path));
   return found === undefined ? undefined : withoutLinks(found);
-}
-
-/** A path, absolute and without links where it is there. */
-export function withoutLinks(path: string): string {
-  const full = resolve(path);
-  try {
-    return realpathSync(full);
-  } catch {
-    return full; // What is wrong with it is said when it is read.
-  }
 }

@@ -92,9 +92,9 @@ export const DIFFERENCES: readonly MeantDifference[] = [
       withoutSignals(s6) === withoutSignals(ours),
   },
   {
-    name: 'a directory that goes away',
-    s6: 'its `finish` runs wherever the directory is now',
-    ours: 'what has no directory any more has no `finish`',
+    name: 'a directory that is renamed',
+    s6: 'its `finish` runs wherever it is now',
+    ours: 'no `finish` without its directory; where a link to it goes away, it runs',
     covers: ({ of, at, steps, s6, ours }) =>
       steps.some((step) => step.do === 'vanish') &&
       (of === 'is'

@@ -57,8 +57,13 @@ async function many(trees: number): Promise<number> {
   const progress = setInterval(() => {
     process.stderr.write(`${done} of ${trees} trees, ${suspects.length} to look at again\n`);
   }, 10_000);
+  const unplayed: { plan: TreePlan; error: unknown }[] = [];
   await pool(plans, jobs, async (plan) => {
-    const compared = await both(plan);
+    const compared = await both(plan).catch((error: unknown) => {
+      unplayed.push({ plan, error });
+      return undefined;
+    });
+    if (!compared) return;
     for (const feature of featuresOf(plan)) features.set(feature, (features.get(feature) ?? 0) + 1);
     for (const name of new Set(compared.meant)) meant.set(name, (meant.get(name) ?? 0) + 1);
     cut += compared.cut;
@@ -95,6 +100,10 @@ async function many(trees: number): Promise<number> {
   console.log(`seen in a crowd and not alone: ${suspects.length - found.length}`);
   for (const [kind, count] of once) console.log(`  ${count} × ${kind}`);
   console.log(`not listed: ${found.length}`);
+  for (const { plan, error } of unplayed) {
+    console.log('could not be played:', error);
+    keep(plan);
+  }
   const kinds = new Map<string, TreePlan[]>();
   for (const { plan, unlisted } of found)
     for (const difference of unlisted) {
@@ -116,7 +125,7 @@ async function many(trees: number): Promise<number> {
     keep(least.plan);
     for (const difference of (await both(least.plan, 2)).unlisted) console.log(inWords(difference));
   }
-  return found.length === 0 ? 0 : 1;
+  return found.length + unplayed.length === 0 ? 0 : 1;
 }
 
 async function one(file: string): Promise<number> {

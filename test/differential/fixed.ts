@@ -120,7 +120,13 @@ export const FIXED: Readonly<Record<string, TreePlan>> = {
     },
     { name: 'logged', logger: { first: [] }, finish: QUIET_FINISH, steps: [{ do: 'restart' }] },
     { name: 'late', form: 'late', finish: QUIET_FINISH, steps: [{ do: 'appear' }, { do: 'vanish' }] },
-    { name: 'linked', form: 'link', run: 'link', steps: [{ do: 'restart' }] },
+    {
+      name: 'linked',
+      form: 'link',
+      run: 'link',
+      finish: QUIET_FINISH,
+      steps: [{ do: 'restart' }, { do: 'vanish' }],
+    },
   ]),
   'what is no service, or cannot run': tree([
     { name: 'file', form: 'file' },

@@ -1,5 +1,5 @@
 /** A plan as files. Every script notes what it sees in a record of its service, one line by one write. */
-import { chmodSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Answer, End, FinishPlan, HookPlan, Program, ServicePlan, TreePlan } from './plan.ts';
 import { call, type Place } from './supervisors.ts';
@@ -92,11 +92,7 @@ export function writeProgram(directory: string, name: string, is: Program, scrip
           : is === 'no interpreter'
             ? script.replace('/bin/sh', '/no/such/sh')
             : script;
-    try {
-      unlinkSync(path);
-    } catch {
-      // It is new.
-    }
+    rmSync(path, { recursive: true, force: true });
     writeFileSync(path, content);
     chmodSync(path, is === 'not executable' ? 0o644 : 0o755);
   }

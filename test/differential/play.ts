@@ -8,7 +8,6 @@ import {
   renameSync,
   rmSync,
   statSync,
-  unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -243,7 +242,7 @@ class Part {
       case 'appear':
       case 'vanish': {
         const [from, to] = [asideOf(this.#place, this.#index), join(this.#place.scandir, name)];
-        if (step.do === 'appear' ? !this.#isAside : this.#isAside || form === 'link') return;
+        if (step.do === 'appear' ? !this.#isAside : this.#isAside) return;
         if (step.do === 'appear') renameSync(from, to);
         else renameSync(to, from);
         this.#gone = step.do === 'vanish';
@@ -286,11 +285,7 @@ class Part {
     const path = join(this.#directory, file);
     const record = recordOf(this.#place, this.#index);
     if (content === undefined) {
-      try {
-        unlinkSync(path);
-      } catch {
-        // It was not there.
-      }
+      rmSync(path, { recursive: true, force: true });
     } else if (file === 'run') writeProgram(this.#directory, 'run', 'script', runScript(record, this.#plan));
     else if (file === 'finish')
       writeProgram(this.#directory, 'finish', 'script', finishScript(record, { is: 'script', does: [] }));
