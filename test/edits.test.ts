@@ -1,6 +1,6 @@
 /** Edits while it runs, and switches from outside: SPEC §2, issue of a read-only image. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -236,7 +236,8 @@ test('a service whose link is taken away has its finish, where its run was', asy
   const elsewhere = join(tree.directory, 'elsewhere');
   writeFiles(elsewhere, { run: SLEEPER, finish: '#!/bin/sh\npwd -P >"$OUT/finished"\n' });
   symlinkSync(elsewhere, join(tree.scandir, 'app'));
-  await tree.event('found no services');
+  // Ahead of its first look, or behind it.
+  await until('the control socket', () => existsSync(tree.socket));
   tree.control('rescan');
   await tree.event('started', 'app');
   unlinkSync(join(tree.scandir, 'app'));
