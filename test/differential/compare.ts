@@ -1,7 +1,7 @@
 /** Where two traces of one plan differ, and which of these differences are meant. */
 import { DIFFERENCES } from './differences.ts';
 import type { ServicePlan, Step, TreePlan } from './plan.ts';
-import type { ServiceTrace, Took, Trace } from './play.ts';
+import { LATE, type ServiceTrace, type Took, type Trace } from './play.ts';
 
 /** One thing that is other with ours than with s6. */
 export interface Difference {
@@ -68,7 +68,7 @@ function compareServices(
   let was = '';
   for (const [i, theirs] of s6.steps.entries()) {
     const own = ours.steps[i];
-    if (!own || own.step !== theirs.step) {
+    if (!own || own.step !== theirs.step || own.step === LATE) {
       // Only what is known to be apart already can take other steps.
       result.cut++;
       isCut = true;

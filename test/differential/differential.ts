@@ -118,7 +118,7 @@ async function many(trees: number): Promise<number> {
       keep(plan);
       continue;
     }
-    const least = await smaller(plan, jobs, async (candidate) => {
+    const least = await smaller(plan, async (candidate) => {
       const { unlisted } = await both(candidate, 2);
       return unlisted.some((difference) => kindOf(difference) === kind);
     });

@@ -54,6 +54,10 @@ const GRACE_MS = 300;
 const LIMIT_MS = 9000;
 /** The supervisor itself must start. */
 const BOOT_LIMIT_MS = 25_000;
+/** A run that lived for less has lived for less than a second, whatever the load. */
+const AT_ONCE_MS = 600;
+/** The name of a step that came too late to say anything; what follows it says nothing either. */
+export const LATE = 'too late';
 /** What was expected may be refused. */
 const RETHINK_MS = 500;
 /** The end of the whole tree. */
@@ -70,6 +74,8 @@ export async function play(who: Who, plan: TreePlan, root: string, patience = 1)
   const parts = plan.services.map((service, index) => new Part(place, supervisor, service, index, patience));
   try {
     await Promise.all(parts.map((part) => part.play()));
+    // Ahead of its first look at the scandir a signal finds nobody who would take it.
+    await until(() => exited !== undefined || supervisor.isThere(), BOOT_LIMIT_MS);
     const hooks = new Lines(recordOf(place, 'tree'));
     const told: string[] = [];
     for (const signal of plan.signals) {
@@ -130,6 +136,8 @@ class Part {
   /** When the end began, and how many lines there were; and when somebody was last let go. */
   #stopped: { at: number; total: number } | undefined;
   #released = -1;
+  /** When that run was first seen. */
+  #runSince = 0;
   /** The step that is taken. */
   #at = 0;
 
@@ -197,8 +205,13 @@ class Part {
         if (!isUp || this.#halted) return;
         await this.#step('end exit 1', async () => this.#say('run', 'exit 1'), 'death');
         if (this.#is !== 'up' && this.#is !== 'ready') return;
+        const since = this.#runSince;
         await this.#step('end exit 1 at once', async () => this.#say('run', 'exit 1'), 'death', true);
-        if (this.#state !== 'backoff') return;
+        if (this.#state !== 'backoff') {
+          // Under load even the shortest life can be one of a second, after which there is no wait.
+          if (performance.now() - since > AT_ONCE_MS) this.#late();
+          return;
+        }
         return this.#step(
           step.order,
           () => supervisor.order(step.order, name),
@@ -258,6 +271,11 @@ class Part {
     }
   }
 
+  /** From here on it says nothing of either. */
+  #late(): void {
+    this.#steps.splice(-1, 1, { step: LATE, after: this.#at, lines: [], is: this.#is, left: [] });
+  }
+
   /** What it is after a step, which the compiler cannot know to be another than before. */
   get #state(): string {
     return this.#is;
@@ -314,13 +332,15 @@ class Part {
   /** Does it, waits until nothing moves any more, and notes what came of it. */
   async #step(step: string, act: () => Promise<void>, expected: Expected, mayWait = false): Promise<void> {
     const [run, finish] = [this.#run, this.#finish];
-    this.#lines.read();
+    // Ahead of boot there is nothing: what is there has come of it.
+    const isThere = this.#lines.read();
+    if (isThere) this.#follow();
     await act();
     const began = performance.now();
     let grew = began;
     let seen: Seen = { is: 'unknown' };
     let is: string | undefined;
-    let came = false;
+    let came = isThere && step === 'boot';
     const limit = step === 'boot' ? BOOT_LIMIT_MS : LIMIT_MS * Math.min(2, this.#patience);
     while (is === undefined) {
       await pause(LOOK_MS);
@@ -369,6 +389,7 @@ class Part {
       const [what, pid] = line.split(' ');
       if (what === 'run' && Number(pid) !== this.#run) {
         this.#run = Number(pid);
+        this.#runSince = performance.now();
         this.#halted = false;
         this.#leaving = false;
       }

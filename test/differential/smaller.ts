@@ -1,23 +1,27 @@
 /** The smallest tree that still shows something. */
 import type { ServicePlan, TreePlan } from './plan.ts';
 
-const ROUNDS = 12;
+const ROUNDS = 20;
+const MOST_AT_ONCE = 12;
 
 /**
  * Leaves out one thing after the other for as long as it is still shown.
- * @param width how many are tried at once
  */
 export async function smaller(
   plan: TreePlan,
-  width: number,
   shows: (plan: TreePlan) => Promise<boolean>,
 ): Promise<{ plan: TreePlan; tried: number }> {
   let [least, tried] = [plan, 0];
   for (let round = 0; round < ROUNDS; round++) {
-    const candidates = without(least).slice(0, Math.max(width, 30));
-    const answers = await Promise.all(candidates.map(shows));
-    tried += candidates.length;
-    const found = candidates[answers.indexOf(true)];
+    const candidates = without(least);
+    let found: TreePlan | undefined;
+    // More at once would make each other late.
+    for (let from = 0; from < candidates.length && !found; from += MOST_AT_ONCE) {
+      const some = candidates.slice(from, from + MOST_AT_ONCE);
+      const answers = await Promise.all(some.map(shows));
+      tried += some.length;
+      found = some[answers.indexOf(true)];
+    }
     if (!found) break;
     least = found;
   }

@@ -1,6 +1,6 @@
 /** The two that are held against each other, each as the same few calls. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { BUNDLE, NODE } from '../tree.ts';
@@ -24,6 +24,8 @@ export interface Seen {
 export interface Supervisor {
   readonly child: ChildProcess;
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Whether it takes signals and orders by now. */
+  isThere(): boolean;
   /** @param directory where it is now, within the scandir */
   state(service: string, directory: string): Promise<Seen>;
   /** Resolves when it is handed over; what comes of it is to be seen. */
@@ -93,6 +95,7 @@ function s6(place: Place, inherits: boolean): Supervisor {
   };
   return {
     ...launch(place, ['s6-svscan', scandir], inherits),
+    isThere: () => existsSync(join(scandir, '.s6-svscan/control')),
     state: async (_service, directory) => s6State(join(scandir, directory, 'supervise')),
     order: (order, service) => svc(ORDERS[order], service),
     signal: (signal, service) => svc(LETTERS[signal] ?? '?', service),
@@ -152,6 +155,7 @@ function ours(place: Place, inherits: boolean): Supervisor {
   };
   return {
     ...launch(place, [NODE, BUNDLE, scandir], inherits),
+    isThere: () => existsSync(socket),
     async state(service) {
       const reply = await ask(socket, { do: 'status', services: [service] });
       if (!reply) return { is: 'unknown' };
