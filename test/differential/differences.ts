@@ -72,12 +72,12 @@ export const DIFFERENCES: readonly MeantDifference[] = [
     },
   },
   {
-    name: 'once, while finish runs',
-    s6: 'what was down stays down after it',
-    ours: 'started after it',
+    name: 'once, of what is told to stop, or whose finish runs',
+    s6: 'it stays down after that',
+    ours: 'started after that',
     covers: ({ of, steps, was, s6, ours }) =>
-      was === 'finishing' &&
       steps.some((step) => step.do === 'once') &&
+      (was === 'finishing' || steps.some((step) => step.do === 'down')) &&
       (of === 'is' ? s6 === 'down' : of === 'lines' && isFurtherRun(s6, ours)),
   },
   {

@@ -110,6 +110,7 @@ async function many(trees: number): Promise<number> {
       const kind = kindOf(difference);
       kinds.set(kind, [...(kinds.get(kind) ?? []), plan]);
     }
+  for (const [kind, plans] of kinds) console.log(`  ${plans.length} × ${kind}`);
   for (const [kind, plans] of kinds) {
     const [plan] = plans;
     if (!plan) continue;

@@ -60,6 +60,12 @@ export const FIXED: Readonly<Record<string, TreePlan>> = {
       ],
     },
     {
+      name: 'held-once',
+      answers: { TERM: 'note' },
+      settings: HELD,
+      steps: [{ do: 'down' }, { do: 'once' }, { do: 'end', how: { exit: 3 } }],
+    },
+    {
       name: 'deaf',
       answers: { TERM: 'ignore' },
       settings: { 'timeout-kill': '400' },

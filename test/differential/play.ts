@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, join } from 'node:path';
-import { pause } from '../bench/report.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import { asideOf, ending, finishScript, layOut, recordOf, runScript, writeProgram } from './layout.ts';
 import { type Answer, inWords, type ServicePlan, type Step, settingsAt, type TreePlan } from './plan.ts';
 import { type Place, type Seen, SUPERVISORS, type Supervisor, type Who } from './supervisors.ts';
@@ -96,7 +96,9 @@ export async function play(who: Who, plan: TreePlan, root: string, patience = 1)
       for (const part of parts) part.letGo();
       return exited !== undefined;
     };
-    await until(ends, plan.hooks[plan.stop] ? LIMIT_MS : STOP_LIMIT_MS);
+    // Whoever has a hook for it that does well goes on.
+    const goesOn = plan.hooks[plan.stop]?.is === 'script' && plan.hooks[plan.stop]?.exit === 0;
+    await until(ends, goesOn ? LIMIT_MS / 2 : STOP_LIMIT_MS * Math.min(2, patience));
     hooks.read();
     told.push(...hooks.take());
     return {
@@ -438,7 +440,7 @@ class Part {
     // Who was told before the end began is perhaps told once more, and perhaps not.
     const wasTold = this.#leaving && performance.now() - this.#stopped.at > GRACE_MS;
     if (last === 'finish waits') this.#say('finish', 'exit 0');
-    else if (last.startsWith('got ') && (total > this.#stopped.total || wasTold)) this.#say('run', 'exit 0');
+    else if (wasTold || (last.startsWith('got ') && total > this.#stopped.total)) this.#say('run', 'exit 0');
     else return;
     this.#released = total;
   }

@@ -160,7 +160,7 @@ function ours(place: Place, inherits: boolean): Supervisor {
       const reply = await ask(socket, { do: 'status', services: [service] });
       if (!reply) return { is: 'unknown' };
       const [status] = reply.data?.services ?? [];
-      if (!reply.ok || !status) return { is: 'gone' };
+      if (!status) return { is: reply.error?.includes('no such service') ? 'gone' : 'unknown' };
       const { is, pid, problem } = status;
       if (is === 'failed' && problem !== null) return { is: 'refused' };
       if (is === 'up' || is === 'ready' || is === 'stopping')
@@ -177,7 +177,7 @@ function ours(place: Place, inherits: boolean): Supervisor {
 }
 
 interface Answered {
-  ok: boolean;
+  error?: string;
   data?: { services?: { is: string; pid: number | null; problem: string | null }[] };
 }
 
