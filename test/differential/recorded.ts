@@ -1,4 +1,4 @@
-/** What s6 2.11.3 made of the fixed trees. `npm run differential -- --record` makes it anew. */
+/** What s6 2.11.3 made of the fixed trees. `npm run differential -- --record && npm run format` makes it anew. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Trace } from './play.ts';
