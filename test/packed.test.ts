@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { brotliDecompressSync } from 'node:zlib';
 import { thirdParties } from '../src/build/third-party.ts';
 import { VERSION } from '../src/version.ts';
-import { BUNDLE, NODE, SLEEPER, startTree, tempDir } from './tree.ts';
+import { BUNDLE, NODE, SLEEPER, startTree, tempDir, writeFiles } from './tree.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const DIST = join(ROOT, 'dist');
@@ -40,6 +40,19 @@ function npm(t: TestContext, cwd: string, ...args: string[]): string {
   assert.equal(status, 0, stderr);
   return stdout;
 }
+
+test('a package that is loaded by import() is whole in the bundle', (t) => {
+  const directory = tempDir(t);
+  writeFiles(directory, {
+    '.supervise/kv.yaml': 'kv: { a: 1 }\n',
+    'app/run': SLEEPER,
+    'app/templates/a.hbs': '{{!-- dest: ../a --}}\n{{key "a"}} {{#with (parseYAML "b: 2")}}{{b}}{{/with}}\n',
+  });
+  const args = [BUNDLE, 'template', '--services', directory, '--once'];
+  const { status, stderr } = spawnSync(NODE, args, { cwd: directory, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  assert.equal(readFileSync(join(directory, 'a'), 'utf8'), '1 2\n');
+});
 
 test('npm pack: what a user needs and nothing else, installed without a network, and run', (t) => {
   const directory = tempDir(t);

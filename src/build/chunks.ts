@@ -82,7 +82,14 @@ async function split(
         .filter((each) => each.kind === kind && !each.external)
         .map((each) => basename(each.path));
     const name = basename(path);
-    parts.set(name, { name, code, now: imports('import-statement'), later: imports('dynamic-import') });
+    const isCommonJs =
+      output.entryPoint !== undefined && metafile.inputs[output.entryPoint]?.format === 'cjs';
+    parts.set(name, {
+      name,
+      code: isCommonJs ? `${code}${NAMED}` : code,
+      now: imports('import-statement'),
+      later: imports('dynamic-import'),
+    });
     if (output.entryPoint) byInput.set(resolve(output.entryPoint), name);
   }
   return { found: { parts, byInput }, inputs: metafile.inputs };
@@ -102,6 +109,9 @@ function standingIn(standIns: Chunking['standIns']): Plugin {
     },
   };
 }
+
+/** Cut off by import(), a package of CommonJS has a default export and no other; Node gives it those by name, too. */
+const NAMED = ';module.exports={...module.exports.default,default:module.exports.default,__esModule:true};';
 
 /** It must be the first line of all. */
 const HASHBANG = /^#!.*\n/;

@@ -196,8 +196,8 @@ export class Judge {
     const isAsleep = nature.kind === 'sleeper' && at - run.from > BEGINNING_MS;
     if (seen === 'exit 0' && byRealTime && KNOWN.has('a death by a real-time signal is told as exit 0'))
       verdicts.isKnown('a death by a real-time signal is told as exit 0');
-    // What was executed may have been anything.
-    else if (ledger.suffered(['scandir'], run.from - 500, run.from))
+    // What was executed may have been anything, or gone when its interpreter came to open it.
+    else if (ledger.suffered(['scandir'], run.from - 500, run.from + BEGINNING_MS))
       verdicts.checked('status of a run that was rewritten');
     else if (starved && !isAsleep) verdicts.checked('status while nothing was to be had');
     else
