@@ -47,6 +47,8 @@ export function readBody(query: Query, body: string): Content {
     case 'prefix':
       // For none there is a 404, so this is no list of Consul's.
       if (asList(content).length === 0) throw new Error('the answer is empty');
+      if (!(content as KvEntry[]).every(isWhole))
+        throw new Error('the answer holds a value that is not base64');
       return inStore(query, content as KvEntry[]);
     case 'service':
     case 'connect': {
@@ -157,6 +159,11 @@ export interface KvEntry {
   ModifyIndex?: number;
   LockIndex?: number;
   Session?: string;
+}
+
+/** Buffer takes anything for base64, and passes over the rest: config would be replaced by less than was meant. */
+function isWhole({ Value: value }: KvEntry): boolean {
+  return typeof value !== 'string' || Buffer.from(value, 'base64').toString('base64') === value;
 }
 
 function readPair(entry: KvEntry): RawPair {
