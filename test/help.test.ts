@@ -111,10 +111,11 @@ describe('the pages', () => {
     assert.equal(
       await help('signals'),
       `  SIGNAL
-  SIGTERM, SIGINT   stop the tree; the second one at once: what still runs is killed
-  SIGHUP            read the services directory again (rescan); from a terminal that is gone: stop the tree
-  others            passed to the main command, else to the essential service, else nothing
-  SIGKILL, SIGSTOP  cannot be caught; where supervise is not PID 1, its services are left running
+  SIGTERM, SIGINT       stop the tree; the second one at once: what still runs is killed
+  SIGHUP                read the services directory again (rescan); from a terminal that is gone: stop the tree
+  others                passed to the main command, else to the essential service, else nothing
+  SIGRTMIN to SIGRTMAX  nothing; without the addon each ends supervise where it is not PID 1
+  SIGKILL, SIGSTOP      cannot be caught; where supervise is not PID 1, its services are left running
 
 Others: SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGTSTP, SIGALRM, SIGVTALRM, SIGURG, SIGIO, SIGPWR, SIGSTKFLT,
 SIGXCPU, SIGXFSZ.

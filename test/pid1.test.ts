@@ -144,3 +144,16 @@ test('a stop that comes while the program is being loaded is kept', () => {
   const { stdout, stderr } = spawnSync(file, [...args, process.execPath, fixture], { encoding: 'utf8' });
   assert.equal(stdout, 'SIGTERM SIGINT 0\n', stderr);
 });
+
+test('real-time signals end nobody: not the tree, which ignores them, and of services only those that they are sent to', async (t) => {
+  const tree = startTree(t, {
+    'app/run': '#!/bin/sh\ngrep SigIgn /proc/self/status >"$OUT/ignored"\nexec sleep 1000\n',
+  });
+  await until('the service', () => tree.file('ignored') !== '');
+  assert.match(tree.file('ignored'), /^SigIgn:\t0+$/m);
+  for (let signal = 34; signal <= 64; signal++) process.kill(tree.pid, signal);
+  assert.equal(tree.control('signal', 'SIGRTMIN+3', 'app').code, 0);
+  assert.equal((await tree.event('died', 'app'))['signal'], 'SIGRTMIN+3');
+  tree.signal('SIGTERM');
+  assert.equal((await tree.ended).code, 0);
+});

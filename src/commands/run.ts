@@ -14,7 +14,7 @@ import type { Package } from '../os/package.ts';
 import type { Program } from '../os/program.ts';
 import { Reaper } from '../os/reaper.ts';
 import { isSocketThere } from '../os/runtime-dir.ts';
-import { onSignals } from '../os/signals.ts';
+import { onSignals, REAL_TIME } from '../os/signals.ts';
 import { descriptor, lineSink } from '../os/stderr.ts';
 import { foregroundGroup, isTerminal } from '../os/terminal.ts';
 import type { Outputs } from '../output/outputs.ts';
@@ -73,6 +73,7 @@ export async function run(
     await outputs?.flush(LAST_WORDS_MS);
     return prepared;
   }
+  for (const signal of REAL_TIME) native?.ignore(signal);
   const scandirs = findScandirs(words[0], main !== undefined, prepared?.scandir);
   const [scandir] = scandirs;
   const terminal = main && native ? foregroundGroup() : undefined;

@@ -11,11 +11,15 @@ export const CATCHABLE = [
   ...['SIGALRM', 'SIGVTALRM', 'SIGURG', 'SIGIO', 'SIGPWR', 'SIGSTKFLT', 'SIGXCPU', 'SIGXFSZ'],
 ] as const satisfies readonly NodeJS.Signals[];
 
+/** The real-time signals, but for the two of libc. To be ignored where we can: by default each would end us, and Node knows none. */
+export const REAL_TIME: readonly number[] = Array.from({ length: 31 }, (_, i) => 34 + i);
+
 /** What they do to a tree, for `supervise help signals`. */
 export const SIGNALS: Readonly<Record<string, string>> = {
   'SIGTERM, SIGINT': 'stop the tree; the second one at once: what still runs is killed',
   SIGHUP: 'read the services directory again (rescan); from a terminal that is gone: stop the tree',
   others: 'passed to the main command, else to the essential service, else nothing',
+  'SIGRTMIN to SIGRTMAX': 'nothing; without the addon each ends supervise where it is not PID 1',
   'SIGKILL, SIGSTOP': 'cannot be caught; where supervise is not PID 1, its services are left running',
 };
 
