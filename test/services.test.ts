@@ -262,3 +262,14 @@ test('a run that is written in a way that cannot work is told how to mend it, on
   await tree.ended;
   for (const { msg, service } of [daemon, late, shell]) assert.equal(tree.eventsOf(msg, service).length, 1);
 });
+
+test('where /dev/null is missing a start says so, and not that of its run', async (t) => {
+  const prefix = ['unshare', ...(process.getuid?.() === 0 ? [] : ['-r']), '-m'];
+  const tree = startTree(
+    t,
+    { 'app/run': SLEEPER },
+    { prefix: [...prefix, 'sh', '-c', 'mount -t tmpfs none /dev && exec "$@"', 'sh'] },
+  );
+  const { reason } = await tree.event('died', 'app');
+  assert.equal(reason, 'cannot execute ./run: /dev/null does not exist');
+});

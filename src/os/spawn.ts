@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { constants as os } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { causeOf, errno } from '../errors.ts';
@@ -74,6 +75,7 @@ function refusal(spec: SpawnSpec, error: unknown): string {
   const [file] = spec.argv;
   const what = `cannot execute ${file}`;
   if (spec.cwd !== undefined && !isDirectory(spec.cwd)) return `${what}: ${spec.cwd} is gone`;
+  if (errno(error) === 'ENOENT' && !existsSync('/dev/null')) return `${what}: /dev/null does not exist`;
   if (errno(error) === 'ENOENT' && file.includes('/')) {
     const interpreter = missingInterpreter(isAbsolute(file) ? file : join(spec.cwd ?? '.', file));
     if (interpreter) return `${what}: its interpreter ${interpreter} does not exist`;
