@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { heed, NO_HABITS } from './core/advice.ts';
+import type { Ms } from './core/duration.ts';
 import {
   type Death,
   type Effect,
@@ -29,6 +30,10 @@ import { Probes } from './probes.ts';
 
 /** More than anybody writes ahead of the newline that means ready. */
 const MOST_UNREADY_BYTES = 1_048_576;
+/** What SIGKILL has not ended by then it may never end: the kernel holds it, or a tracer, or it is not ours to kill. */
+export const DYING: Ms = 500;
+export const UNDYING_HINT =
+  'its state in /proc/PID/status: D, it waits for a device or a file system; a TracerPid, that holds it; else we lack CAP_KILL';
 
 /** What a service tells the tree. None of these may throw. */
 export interface ServiceListener {
@@ -86,6 +91,9 @@ export class ServiceRunner {
   readonly #listener: ServiceListener;
   readonly #options: RunOptions;
   readonly #alarm = new Alarm(() => this.send({ type: 'timeout' }));
+  /** The end of the wait for a child that was killed. */
+  readonly #dying = new Alarm(() => this.#giveUp());
+  #isUndying = false;
   #startedAs: ServiceConfig['type'] = 'longrun';
   /** Where its run says that it is ready. */
   #readyAt: number | undefined;
@@ -111,6 +119,7 @@ export class ServiceRunner {
 
   /** How its check or its health was answered last, where that was no yes. */
   get complaint(): string | undefined {
+    if (this.#isUndying) return `SIGKILL has not ended process ${this.service.pid}`;
     return this.#probes.complaint ?? this.#silence;
   }
 
@@ -127,6 +136,11 @@ export class ServiceRunner {
   /** Down or failed, with no child of its own alive. */
   get isSettled(): boolean {
     return !isAlive(this.service) && (this.service.is === 'down' || this.service.is === 'failed');
+  }
+
+  /** Its child was killed and does not die: there may be no end to wait for. */
+  get isUndying(): boolean {
+    return this.#isUndying;
   }
 
   /** Takes an event. One that comes while another is being taken waits its turn. */
@@ -167,6 +181,7 @@ export class ServiceRunner {
       if (next.death !== before.death) this.diedAt = Date.now();
       this.#announce(before, next);
       this.#alarm.arm(next.deadline);
+      this.#awaitDeath(before, next);
       if (next.is !== before.is || next.pid !== before.pid) this.#probes.follow(next.is, config);
     }
     for (const effect of effects) this.#perform(effect);
@@ -197,6 +212,25 @@ export class ServiceRunner {
     else if (next.is === 'failed' && !this.config.essential)
       log.error('failed', { crashes: next.crashes, hint: `mend it, then: supervise up ${this.name}` });
     else log.debug(next.is, { pid: next.pid });
+  }
+
+  /** Who was killed is dead at once, as a rule. */
+  #awaitDeath(before: Service, next: Service): void {
+    const dying = next.killed ? next.pid : undefined;
+    if (dying === (before.killed ? before.pid : undefined)) return;
+    this.#isUndying = false;
+    this.#dying.arm(dying === undefined ? undefined : now() + DYING);
+  }
+
+  #giveUp(): void {
+    const { pid } = this.service;
+    // Where we were held up ourselves, the word of its death is still to be read.
+    setImmediate(() => {
+      if (this.service.pid !== pid || !this.service.killed) return;
+      this.#isUndying = true;
+      this.log.error('could not kill', { pid, hint: UNDYING_HINT });
+      this.#listener.changed(this, this.service);
+    });
   }
 
   #announceDeath(next: Service, death: Death): void {

@@ -12,6 +12,7 @@ import { Alarm, now } from './os/clock.ts';
 import type { Reaper } from './os/reaper.ts';
 import { killGroup, send } from './os/spawn.ts';
 import { descendantsOf } from './os/strays.ts';
+import { DYING, type ServiceRunner, UNDYING_HINT } from './service.ts';
 import type { Tree } from './tree.ts';
 
 const { SIGTERM, SIGKILL, SIGCONT } = constants.signals;
@@ -62,6 +63,10 @@ export class Shutdown {
   /** Names that were told to stop. */
   readonly #told = new Set<string>();
   #descents = new Map<string, Descent>();
+  /** Strays that were sent SIGKILL, and when; those that it did not end are waited for no more. */
+  readonly #killedAt = new Map<number, Ms>();
+  /** The first time that strays were sent SIGKILL. */
+  #straysKilledAt: Ms | undefined;
   /** The end of the whole budget. */
   readonly #end = new Alarm(() => this.#expire());
   readonly #lookAgain = new Alarm(() => this.reaped());
@@ -128,7 +133,7 @@ export class Shutdown {
           ? { type: 'kill' }
           : { type: 'down', killBy: this.#killBy(runner.name, runner.config.timeoutFinish, 0) },
       );
-    if (runner.isSettled) this.#retreat();
+    if (isGone(runner)) this.#retreat();
   }
 
   /** A child of ours was waited for, or a stranger was reaped. */
@@ -147,14 +152,14 @@ export class Shutdown {
       this.#tellWhoCanGo();
     }
     this.#retreating = false;
-    if (this.#phase === 'services' && everySettled(this.#options.tree)) this.#beginStrays();
+    if (this.#phase === 'services' && everyoneGone(this.#options.tree)) this.#beginStrays();
   }
 
   #tellWhoCanGo(): void {
     const { tree } = this.#options;
     for (const [name, member] of tree.members) {
       if (this.#told.has(name)) continue;
-      if (!this.#forced && tree.dependentsOf(name).some((other) => !other.runner.isSettled)) continue;
+      if (!this.#forced && tree.dependentsOf(name).some((other) => !isGone(other.runner))) continue;
       this.#told.add(name);
       const { config } = member.runner;
       const killBy = this.#killBy(name, config.timeoutKill, finishShare(config));
@@ -203,33 +208,58 @@ export class Shutdown {
 
   #lookForStrays(): void {
     const { reaper } = this.#options;
-    // With the addon the kernel's word counts: a look at /proc can miss who forks while we look.
-    if (reaper ? !reaper.hasChildren() : this.#strays().length === 0) {
+    const isEmpty = this.#strays().length === 0;
+    // With the addon the kernel's word counts: a look at /proc can miss who forks while we look. Of one that does not die
+    // the kernel would say so for ever.
+    if (reaper?.hasChildren() ? isEmpty && this.#isAnyUndying() : isEmpty) {
       this.#straysEnd.arm(undefined);
       this.#lookAgain.arm(undefined);
+      const undying = this.#descendants().filter((pid) => this.#isUndyingStray(pid));
+      if (undying.length > 0) this.#log.error('could not kill', { pids: undying, hint: UNDYING_HINT });
       void this.#runFinishHook();
-    } else if (!reaper || this.#strays().length === 0) {
+    } else if (!reaper || isEmpty) {
       this.#lookAgain.arm(now() + LOOK_AGAIN);
     }
   }
 
   #endStrays(): void {
     if (this.#phase !== 'strays') return;
+    this.#straysKilledAt ??= now();
     const strays = this.#strays();
-    if (strays.length > 0) {
+    const others = strays.filter((pid) => !this.#killedAt.has(pid));
+    if (others.length > 0) {
       // A slow hook is a warning, and no stain on the services.
-      if (strays.some((pid) => !this.#hooking.includes(pid))) this.#killed = true;
-      this.#log.warn('killed what was left', { pids: strays });
-      for (const pid of strays) send(pid, SIGKILL);
+      if (others.some((pid) => !this.#hooking.includes(pid))) this.#killed = true;
+      this.#log.warn('killed what was left', { pids: others });
+      for (const pid of others) this.#killedAt.set(pid, now());
     }
+    for (const pid of strays) send(pid, SIGKILL);
     // Whoever forked meanwhile is found by the next look; the end of the budget bounds them all.
     this.#straysEnd.arm(now() + LOOK_AGAIN);
     this.#lookForStrays();
   }
 
+  /** What services left behind, but for what SIGKILL does not end. */
   #strays(): number[] {
+    const members = [...this.#options.tree.members.values()];
+    const undying = members.flatMap(({ runner }) => (runner.isUndying ? runner.service.pid : []));
+    return this.#descendants().filter((pid) => !undying.includes(pid) && !this.#isUndyingStray(pid));
+  }
+
+  #descendants(): number[] {
     const { reaper } = this.#options;
     return reaper && !reaper.hasChildren() ? [] : descendantsOf(process.pid);
+  }
+
+  #isUndyingStray(pid: number): boolean {
+    return now() - (this.#killedAt.get(pid) ?? now()) >= DYING;
+  }
+
+  /** Also a zombie that its tracer keeps, which /proc does not show among the living. */
+  #isAnyUndying(): boolean {
+    const members = [...this.#options.tree.members.values()];
+    const isLate = this.#straysKilledAt !== undefined && now() - this.#straysKilledAt >= DYING;
+    return isLate || members.some(({ runner }) => runner.isUndying);
   }
 
   async #runFinishHook(): Promise<void> {
@@ -260,7 +290,7 @@ export class Shutdown {
     if (this.#phase === 'done') return;
     this.#phase = 'done';
     // What the finish hook itself left: as PID 1 our end is theirs, and elsewhere it must be no other.
-    for (const pid of this.#strays()) send(pid, SIGKILL);
+    for (const pid of this.#descendants()) send(pid, SIGKILL);
     this.#end.arm(undefined);
     this.#straysEnd.arm(undefined);
     const { exitMap, done } = this.#options;
@@ -287,11 +317,16 @@ export class Shutdown {
     });
     for (const { runner } of left) if (runner.service.pid !== undefined) killGroup(runner.service.pid);
     for (const pid of hooks.abandon()) killGroup(pid);
-    for (const pid of this.#strays()) send(pid, SIGKILL);
+    for (const pid of this.#descendants()) send(pid, SIGKILL);
     this.#conclude(undefined);
   }
 }
 
-function everySettled(tree: Tree): boolean {
-  return [...tree.members.values()].every(({ runner }) => runner.isSettled);
+function everyoneGone(tree: Tree): boolean {
+  return [...tree.members.values()].every(({ runner }) => isGone(runner));
+}
+
+/** Nobody can be helped by waiting for it: it is down, or killed and does not die. */
+function isGone(runner: ServiceRunner): boolean {
+  return runner.isSettled || runner.isUndying;
 }

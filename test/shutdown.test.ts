@@ -1,8 +1,10 @@
 /** SPEC §4 and §7: the way down. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { type Files, SLEEPER, startBundle, startTree, until } from './tree.ts';
+import { type Files, processes, SLEEPER, startBundle, startTree, until } from './tree.ts';
+
+const AS_ROOT = { skip: process.getuid?.() === 0 ? false : 'not root' };
 
 /** Says when it is told to stop and when it ends. */
 const polite = (name: string, seconds = 0): string =>
@@ -207,6 +209,63 @@ test('SIG hooks run instead of what the signal does', async (t) => {
   await until('the USR2 hook', () => tree.file('hook') === 'term\nusr2\n');
   assert.equal(tree.control('stop').code, 0);
 });
+
+test(
+  'what SIGKILL does not end keeps nobody else from an orderly stop: its dependencies, the finish hook, the budget',
+  AS_ROOT,
+  async (t) => {
+    const tree = startTree(
+      t,
+      {
+        'db/run': polite('db'),
+        'db/notification-fd': '3',
+        'app/run':
+          '#!/bin/sh\nexec >/dev/null 2>&1\nsetsid sh -c \'trap "" TERM; echo >&3; exec sleep 1000\' &\nexec sleep 1000\n',
+        'app/notification-fd': '3',
+        'app/dependencies.d/db': '',
+        'app/user': '1234:1234',
+        'app/timeout-kill': '100ms',
+        '.supervise/finish': '#!/bin/sh\necho "$1 $2" >"$OUT/hook"\nexit 7\n',
+      },
+      {
+        args: ['--stop-timeout', '20s'],
+        // Nothing of another user's is ours to kill then: what a traced process is to root, or one in D state.
+        prefix: ['setpriv', '--bounding-set=-kill', '--inh-caps=-kill'],
+      },
+    );
+    chmodSync(tree.directory, 0o711);
+    await tree.event('ready', 'app');
+    const pid = tree.servicePid('app');
+    const left = [pid, ...processes().flatMap(({ pid: each, ppid }) => (ppid === pid ? each : []))];
+    assert.equal(left.length, 2);
+    t.after(() => {
+      for (const { pid: each } of processes()) if (left.includes(each)) process.kill(each, 'SIGKILL');
+    });
+    tree.control('restart', 'app');
+    const told = await tree.event('could not kill', 'app');
+    assert.equal(told.level, 'error');
+    assert.equal(told['pid'], pid);
+    const complaint = `SIGKILL has not ended process ${pid}`;
+    assert.ok(tree.control('status').stdout.includes(complaint));
+    assert.match(tree.control('check', 'app').stdout, new RegExp(`app: is stopping \\(${complaint}\\)`));
+    const before = performance.now();
+    tree.signal('SIGTERM');
+    assert.equal((await tree.ended).code, 7);
+    assert.ok(performance.now() - before < 10_000, 'well within the budget');
+    assert.deepEqual(tree.lines('log'), ['db told', 'db gone']);
+    assert.deepEqual(tree.lines('hook'), ['signal 137']);
+    // Once for the service, once for its stray.
+    assert.deepEqual(
+      tree.eventsOf('could not kill').map(({ service, pid, pids }) => service ?? pids ?? pid),
+      ['app', [left[1]]],
+    );
+    assert.deepEqual(
+      tree.eventsOf('killed what was left').map(({ pids }) => pids),
+      [[left[1]]],
+    );
+    assert.equal(tree.eventsOf('ran out of time to stop').length, 0);
+  },
+);
 
 function fileExists(directory: string, name: string): boolean {
   try {

@@ -126,9 +126,9 @@ export function whyNot(status: ServiceStatus): string {
       if (type === 'oneshot') return 'still runs';
       return `up, not ready yet${complaint === null ? '' : ` (${complaint})`}`;
     case 'finishing':
-      return `its finish runs${after}`;
+      return `its finish runs${after}${complaint === null ? '' : ` (${complaint})`}`;
     default:
-      return `is ${is}${is === 'down' ? after : ''}`;
+      return `is ${is}${is === 'down' ? after : ''}${complaint === null ? '' : ` (${complaint})`}`;
   }
 }
 
