@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Ms } from './core/duration.ts';
 import { type Death, isAlive, type Service, type Verdict } from './core/lifecycle.ts';
 import { LINK_ENV } from './core/link.ts';
 import { MAIN_COMMAND, ownerOf, type Problem, type RawServiceDir } from './core/servicedir.ts';
@@ -38,6 +39,8 @@ export interface WiringOptions extends Pick<RunOptions, 'program' | 'isOutOfMemo
 /** What the members tell the tree. */
 export interface MemberListener {
   changed(member: Member, before: Service): void;
+  died(member: Member, death: Death): void;
+  heldUntil(member: Member): Ms | undefined;
   crashed(member: Member, death: Death, next: Verdict): void;
   over(member: Member, death: Death): void;
   /** The templater was started, and this is the other end of its link. */
@@ -68,7 +71,7 @@ export class Wiring {
   make({ config, problem, stamps }: Found): Member {
     const { name } = config;
     const { program, isOutOfMemory, outputs, log } = this.#options;
-    const { changed, crashed, over, connected } = this.#listener;
+    const { changed, died, heldUntil, crashed, over, connected } = this.#listener;
     const options: RunOptions = { program, isOutOfMemory };
     // Who has the terminal writes to it as well.
     const foreground = name === MAIN_COMMAND && this.#options.hasTerminal;
@@ -92,6 +95,8 @@ export class Wiring {
           if (!isAlive(service) && service.is !== 'backoff') output?.rest();
           changed(member, before);
         },
+        died: (_runner, death) => died(member, death),
+        heldUntil: () => heldUntil(member),
         crashed: (_runner, death, next) => crashed(member, death, next),
         over: (_runner, death) => over(member, death),
       },

@@ -43,8 +43,8 @@ interface Entry {
   changedAt: number;
   /** What was judged bad last, until another proves good. */
   lastBad: Bad | undefined;
-  /** The death that was taken into account last. */
-  death: Death | undefined;
+  /** When what is in place was judged bad; undefined while it is not. */
+  badSince: Ms | undefined;
 }
 
 /**
@@ -68,19 +68,28 @@ export class Rollouts {
   }
 
   /** A service changed. */
-  changed(name: string, service: Service, before: Service): void {
+  changed(name: string, before: Service): void {
     const entry = this.#entries.get(name);
     if (!entry) return;
-    if (service.death && service.death !== before.death) this.died(name, service.death);
     this.#step(name, entry, { type: 'changed', before });
   }
 
-  /** A run of a service ended; told of once or twice, since its crash may be told of ahead of its change. */
+  /** A run of a service ended; told of ahead of all that follows from it. */
   died(name: string, death: Death): void {
     const entry = this.#entries.get(name);
-    if (!entry || entry.death === death) return;
-    entry.death = death;
-    this.#step(name, entry, { type: 'died', death });
+    if (entry) this.#step(name, entry, { type: 'died', death });
+  }
+
+  /** Since when the templater has been asked to put the previous files of a service back; undefined when it has not. */
+  takingBackSince(name: string): Ms | undefined {
+    const entry = this.#entries.get(name);
+    return entry?.rollout.canGoBack ? entry.badSince : undefined;
+  }
+
+  /** The previous files of a service are back, and it is yet to be started on them. */
+  isBack(name: string): boolean {
+    const rollout = this.#entries.get(name)?.rollout;
+    return rollout?.phase === 'recovering' && rollout.from === undefined;
   }
 
   /** Somebody has looked into what was bad: it may be tried again. */
@@ -124,7 +133,7 @@ export class Rollouts {
       alarm,
       changedAt: Date.now(),
       lastBad: undefined,
-      death: undefined,
+      badSince: undefined,
     };
     this.#entries.set(name, entry);
     return entry;
@@ -146,6 +155,8 @@ export class Rollouts {
     const { next, effects, deadline } = stepRollout(before, event, around, now());
     entry.rollout = next;
     const isNews = next.good !== before.good;
+    if (next.phase !== 'bad') entry.badSince = undefined;
+    else if (before.phase !== 'bad') entry.badSince = now();
     if (next.phase === 'bad') entry.lastBad = next.bad.at(-1);
     else if (isNews && before.phase !== 'recovering') entry.lastBad = undefined;
     else if (entry.lastBad && !next.bad.includes(entry.lastBad)) entry.lastBad = undefined;

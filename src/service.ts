@@ -39,6 +39,10 @@ export const UNDYING_HINT =
 export interface ServiceListener {
   /** After every change, whatever it was. */
   changed(runner: ServiceRunner, before: Service): void;
+  /** A run ended. What follows is decided, and none of it begun. */
+  died(runner: ServiceRunner, death: Death): void;
+  /** Until when it is not to be started, if at all: its files are about to change. */
+  heldUntil(runner: ServiceRunner): Ms | undefined;
   /** A crash whose consequence is decided. */
   crashed(runner: ServiceRunner, death: Death, next: Verdict): void;
   /** It ended and will not be started again by itself. */
@@ -184,6 +188,7 @@ export class ServiceRunner {
       this.#awaitDeath(before, next);
       if (next.is !== before.is || next.pid !== before.pid) this.#probes.follow(next.is, config);
     }
+    if (next.death && next.death !== before.death) this.#listener.died(this, next.death);
     for (const effect of effects) this.#perform(effect);
     if (next !== before) this.#listener.changed(this, before);
   }
@@ -267,9 +272,13 @@ export class ServiceRunner {
   #perform(effect: Effect): void {
     this.log.debug('did', { effect: effect.do });
     switch (effect.do) {
-      case 'run':
-        inTurn(() => this.#run());
+      case 'run': {
+        const until = this.#listener.heldUntil(this);
+        // Ahead of all that waits its turn: that finds no start which is none.
+        if (until !== undefined) this.#queue.unshift({ type: 'hold', until });
+        else inTurn(() => this.#run());
         break;
+      }
       case 'finish':
         inTurn(() => this.#finish(effect.death));
         break;

@@ -22,10 +22,12 @@ import { type GatePolicy, GateTimeout } from './gate-timeout.ts';
 import type { Hooks } from './hooks.ts';
 import type { Log } from './log.ts';
 import { type Member, Wiring, type WiringOptions } from './member.ts';
+import { now } from './os/clock.ts';
 import { isDirectory } from './os/files.ts';
 import { missingInterpreter } from './os/interpreter.ts';
 import type { Package } from './os/package.ts';
 import { type RawScandirs, readScandirs } from './os/scandir.ts';
+import { Patience } from './patience.ts';
 import { Rollouts } from './rollout.ts';
 import type { ServiceRunner } from './service.ts';
 import { inWords, type Lack, Waiting } from './waiting.ts';
@@ -52,6 +54,11 @@ export interface TreeOptions extends WiringOptions {
   hooks: Hooks;
 }
 
+/** A service is not started on files that are being taken back, for so long. */
+const MOST_HELD: Ms = 2000;
+/** An essential service that is over has so long to get its previous files back; a templater that died is up again by then. */
+const MOST_TAKING_BACK: Ms = 5000;
+
 /** What the tree tells `shutdown.ts`, which alone decides how it ends. */
 export interface TreeListener {
   /** Something that nobody ordered ends the tree: an essential service or the main command is over. */
@@ -73,6 +80,8 @@ export class Tree {
   readonly #log: Log;
   #dependents = new Map<string, string[]>();
   readonly #patience: GateTimeout;
+  /** Essential services that are over until their previous files are back. */
+  readonly #comeback = new Patience(MOST_TAKING_BACK, (name) => this.#endUnsaved(name));
   readonly #waiting = new Waiting({
     lacksOf: (name) => this.#lacksOf(name),
     log: (name) => this.members.get(name)?.runner.log,
@@ -84,6 +93,10 @@ export class Tree {
     this.#log = options.log;
     this.#wiring = new Wiring(options, {
       changed: (member, before) => this.#changed(member, before),
+      died: ({ runner }, death) => {
+        if (!this.stopping) this.rollouts.died(runner.name, death);
+      },
+      heldUntil: ({ runner }) => this.#takenBackBy(runner.name, MOST_HELD),
       crashed: (member, death, next) => this.#crashed(member, death, next),
       over: ({ runner }, death) => this.#over(runner, death),
       connected: (member, socket) => this.gate.connected(socket, () => this.#unheard(member)),
@@ -503,7 +516,7 @@ export class Tree {
     const { name, service } = member.runner;
     if (isUp(service) && !isUp(before))
       for (const other of this.#dependents.get(name) ?? []) this.#advance(other);
-    this.rollouts.changed(name, service, before);
+    this.rollouts.changed(name, before);
     this.#forgetIfGone(member);
     this.#dropLogger(name);
     this.listener.changed(member, before);
@@ -521,7 +534,7 @@ export class Tree {
 
   #crashed({ runner, output }: Member, death: Death, next: Verdict): void {
     if (this.stopping || runner.name === MAIN_COMMAND) return;
-    this.rollouts.died(runner.name, death);
+    const isSaved = next.to === 'failed' && this.#isSaved(runner.name);
     const config = this.rollouts.statusOf(runner.name);
     this.#options.hooks.queue({
       name: 'crash',
@@ -530,7 +543,11 @@ export class Tree {
       env: {
         SUPERVISE_REASON: death.reason ?? endName(death),
         SUPERVISE_RAN_MS: Math.round(death.ranMs),
-        SUPERVISE_NEXT: runner.config.essential && next.to !== 'restart' ? 'stop' : next.to,
+        SUPERVISE_NEXT: isSaved
+          ? 'restart'
+          : runner.config.essential && next.to !== 'restart'
+            ? 'stop'
+            : next.to,
         SUPERVISE_DELAY_MS: next.to === 'restart' ? Math.round(next.delayMs) : 0,
         ...(config ? { SUPERVISE_CONFIG: config.state, SUPERVISE_GENERATION: config.generation ?? '' } : {}),
       },
@@ -539,7 +556,40 @@ export class Tree {
 
   #over(runner: ServiceRunner, death: Death): void {
     if (runner.name === MAIN_COMMAND) this.listener.over('command', runner.name, death);
+    else if (death.kind === 'crash' && this.#isSaved(runner.name)) this.#save(runner);
     else if (runner.config.essential) this.listener.over('essential', runner.name, death);
+  }
+
+  /** The config is to blame for the end of a service, which goes on with the previous one. */
+  #isSaved(name: string): boolean {
+    return this.rollouts.isBack(name) || this.#takenBackBy(name, MOST_TAKING_BACK) !== undefined;
+  }
+
+  /** A service is over, and its previous files are back, or come back and have it started. */
+  #save(runner: ServiceRunner): void {
+    // Its finish script said no to that start.
+    if (this.rollouts.isBack(runner.name)) runner.send({ type: 'restart' });
+    else if (runner.config.essential) {
+      this.#comeback.forget(runner.name);
+      this.#comeback.begin(runner.name);
+    }
+  }
+
+  /** The files did not come back in time. */
+  #endUnsaved(name: string): void {
+    this.#comeback.forget(name);
+    const runner = this.members.get(name)?.runner;
+    const { is, death } = runner?.service ?? {};
+    if (is === 'failed' && death && runner?.config.essential) this.listener.over('essential', name, death);
+  }
+
+  /** Until when the files of a service that are taken back are waited for; undefined where none are, or nobody is there to. */
+  #takenBackBy(name: string, most: Ms): Ms | undefined {
+    const since = this.rollouts.takingBackSince(name);
+    const templater = this.members.get(TEMPLATER)?.runner.service;
+    if (since === undefined || this.stopping || !templater) return undefined;
+    const isGone = templater.want === 'down' || templater.is === 'failed';
+    return isGone || now() >= since + most ? undefined : since + most;
   }
 
   /** What the new content of its files asks for. */

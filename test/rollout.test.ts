@@ -274,6 +274,103 @@ test('a command that takes its time runs alone; what changes meanwhile is one mo
   assert.deepEqual(tree.lines('ran'), ['begin v1', 'end', 'begin v3', 'end']);
 });
 
+test('crashes on a bad config do not end the tree where the previous files come back, whatever says that the service is over', async (t) => {
+  const app = (name: string, files: Record<string, string>): Record<string, string> => ({
+    [`${name}/run`]: APP.replaceAll('app.conf', name).replace('seen', `${name}.seen`),
+    [`${name}/essential`]: '',
+    [`${name}/templates/t.hbs`]: template().replace('app.conf', name),
+    ...Object.fromEntries(Object.entries(files).map(([file, content]) => [`${name}/${file}`, content])),
+  });
+  const tree = start(t, {
+    ...app('never', { restart: 'never' }),
+    ...app('limit', { 'restart-limit': '1' }),
+    // Says no before and after the files are back.
+    ...app('early', { finish: '#!/bin/sh\n[ $1 != 3 ] || exit 125\n' }),
+    ...app('late', {
+      finish:
+        '#!/bin/sh\nwhile grep -q bad "$OUT/late"; do sleep 0.01; done\n[ $1 != 3 ] || { sleep 0.3; exit 125; }\n',
+    }),
+    '.supervise/crash': '#!/bin/sh\necho "$1 $SUPERVISE_NEXT" >>"$OUT/crash"\n',
+    ...kv({ v: 'one' }),
+  });
+  const names = ['early', 'late', 'limit', 'never'];
+  for (const name of names) await until(name, () => tree.lines(`${name}.seen`).length === 1);
+  writeFiles(tree.scandir, kv({ v: 'bad' }));
+  for (const name of names) {
+    await until(`${name} on the old file`, () => tree.lines(`${name}.seen`).length === 3);
+    assert.deepEqual(tree.lines(`${name}.seen`), ['one', 'bad', 'one']);
+  }
+  await until('the hooks', () => tree.lines('crash').length === names.length);
+  assert.deepEqual(
+    tree.lines('crash').sort(),
+    names.map((name) => `${name} restart`),
+  );
+  for (const name of names) await until(`${name} to be ready`, () => tree.control('check', name).code === 0);
+  assert.equal(tree.hasEnded, false);
+});
+
+for (const [how, lose, least] of [
+  [
+    'its previous file is gone',
+    (tree) => rmSync(join(tree.directory, hiddenName('app.conf', 'previous'))),
+    4900,
+  ],
+  ['the templater is down', (tree) => void tree.control('down', 'templater'), 0],
+] as [string, (tree: RunningTree) => void, number][])
+  test(`an essential service that a bad config ends for good ends the tree where ${how}`, async (t) => {
+    const tree = start(t, {
+      'app/run': APP.replace('sleep 0.05', 'until [ -e "$OUT/go" ]; do sleep 0.01; done'),
+      'app/essential': '',
+      'app/restart': 'never',
+      'app/templates/app.conf.hbs': template(),
+      ...kv({ v: 'one' }),
+    });
+    await until('one', () => tree.lines('seen').length === 1);
+    writeFiles(tree.scandir, kv({ v: 'bad' }));
+    await until('bad', () => tree.lines('seen').length === 2);
+    lose(tree);
+    writeFiles(tree.directory, { go: '' });
+    await tree.event('config judged bad', 'app');
+    const before = performance.now();
+    const { code } = await tree.ended;
+    const took = performance.now() - before;
+    assert.equal(code, 3);
+    assert.ok(took > least && (least > 0 || took < 4000), `${took} ms`);
+  });
+
+test('nothing is started on files that are being taken back', async (t) => {
+  const tree = start(t, {
+    'app/run': APP.replace('sleep 0.05', 'until [ -e "$OUT/go" ]; do sleep 0.01; done'),
+    // It has run that long, and would be started at once.
+    'app/restart-delay': '0',
+    'app/templates/app.conf.hbs': template(),
+    ...kv({ v: 'one' }),
+  });
+  await until('one', () => tree.lines('seen').length === 1);
+  writeFiles(tree.scandir, kv({ v: 'bad' }));
+  await until('bad', () => tree.lines('seen').length === 2);
+  const templater = tree.servicePid('templater');
+  process.kill(templater, 'SIGSTOP');
+  writeFiles(tree.directory, { go: '' });
+  await tree.event('config judged bad', 'app');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.deepEqual(tree.lines('seen'), ['one', 'bad']);
+  process.kill(templater, 'SIGCONT');
+  await until('the old file', () => tree.lines('seen').length === 3);
+  assert.deepEqual(tree.lines('seen'), ['one', 'bad', 'one']);
+  // And with nobody to take them back it is not held for ever.
+  await tree.event('config proved good', 'app');
+  rmSync(join(tree.directory, 'go'));
+  writeFiles(tree.scandir, kv({ v: 'bad2' }));
+  await until('bad again', () => tree.lines('seen').length === 4);
+  process.kill(tree.servicePid('templater'), 'SIGSTOP');
+  writeFiles(tree.directory, { go: '' });
+  await until('a start on what there is', () => tree.lines('seen').length === 5);
+  assert.equal(tree.lines('seen').at(-1), 'bad2');
+  process.kill(templater, 'SIGCONT');
+  await until('the old file again', () => tree.lines('seen').at(-1) === 'one');
+});
+
 test('kill -9 of the templater while a generation is judged: it is taken back all the same', async (t) => {
   const tree = start(t, {
     'app/run': APP.replace('sleep 0.05', 'until [ -e "$OUT/go" ]; do sleep 0.01; done'),

@@ -96,6 +96,8 @@ export type Event =
   | { type: 'notified' }
   /** Its health check has failed too often in a row. */
   | { type: 'unhealthy' }
+  /** In answer to `run`, which was not done: what it would read is about to be other. An order still starts it. */
+  | { type: 'hold'; until: Ms }
   | { type: 'timeout' };
 
 export type Effect =
@@ -239,6 +241,7 @@ const TABLE: Table = {
     exited: stay,
     notified: stay,
     unhealthy: stay,
+    hold: stay,
     timeout: stay,
   },
   starting: {
@@ -263,6 +266,10 @@ const TABLE: Table = {
     exited: stay,
     notified: stay,
     unhealthy: stay,
+    hold: (service, { until }, _config, now) => ({
+      next: { ...enter(service, 'backoff', now), deadline: until },
+      effects: [],
+    }),
     timeout: killChild,
   },
   up: {
@@ -278,6 +285,7 @@ const TABLE: Table = {
         ? { next: service, effects: [] }
         : { next: { ...enter(service, 'ready', now), readyAt: now }, effects: [] },
     unhealthy: stay,
+    hold: stay,
     timeout: (service, _event, config, now) => halt({ ...service, fault: 'timeout-up' }, config, now),
   },
   ready: {
@@ -290,6 +298,7 @@ const TABLE: Table = {
     exited: (service, event, config, now) => died(service, event, event.reason, config, now),
     notified: stay,
     unhealthy: (service, _event, config, now) => halt({ ...service, fault: 'health' }, config, now),
+    hold: stay,
     timeout: stay,
   },
   done: {
@@ -302,6 +311,7 @@ const TABLE: Table = {
     exited: stay,
     notified: stay,
     unhealthy: stay,
+    hold: stay,
     timeout: stay,
   },
   stopping: {
@@ -314,6 +324,7 @@ const TABLE: Table = {
     exited: (service, event, config, now) => died(service, event, service.fault ?? event.reason, config, now),
     notified: stay,
     unhealthy: stay,
+    hold: stay,
     timeout: killRun,
   },
   finishing: {
@@ -330,6 +341,7 @@ const TABLE: Table = {
     exited: (service, { code }, config, now) => settle(service, code, config, now),
     notified: stay,
     unhealthy: stay,
+    hold: stay,
     timeout: killChild,
   },
   backoff: {
@@ -342,6 +354,7 @@ const TABLE: Table = {
     exited: stay,
     notified: stay,
     unhealthy: stay,
+    hold: stay,
     timeout: (service, _event, _config, now) => start(service, now),
   },
   failed: {
@@ -354,6 +367,7 @@ const TABLE: Table = {
     exited: stay,
     notified: stay,
     unhealthy: stay,
+    hold: stay,
     timeout: stay,
   },
 };

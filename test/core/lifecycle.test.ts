@@ -404,6 +404,28 @@ describe('a refused run', () => {
   });
 });
 
+describe('a hold', () => {
+  const crashed: Row[] = [
+    [0, up, 'starting | run'],
+    [0, spawned(1), 'ready'],
+    [2000, exit(1), 'starting | sweep 1 | run | crashed, restart in 0'],
+    [2000, { type: 'hold', until: 4000 }, 'backoff @4000'],
+  ];
+
+  test('of a start ends in time', () => {
+    tell({}, [...crashed, [4000, timeout, 'starting | run']]);
+  });
+
+  test('gives way to an order', () => {
+    tell({}, [...crashed, [2010, restart, 'starting | run']]);
+    tell({}, [...crashed, [2010, down, 'down']]);
+  });
+
+  test('is nothing to what runs', () => {
+    tell({}, [...crashed.slice(0, 2), [1, { type: 'hold', until: 4000 }, 'ready']]);
+  });
+});
+
 describe('a stop', () => {
   test('TERM, then KILL at timeout-kill, then down', () => {
     const service = tell({}, [
