@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, openSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Invocation } from '../cli.ts';
+import { makeDirectories } from '../directories.ts';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 
 /** A file of the sample tree. */
@@ -71,7 +62,7 @@ function write(root: string, files: readonly SampleFile[]): void {
   try {
     for (const { path, text, executable } of files) {
       const full = resolve(root, path);
-      makeDirectory(dirname(full), made);
+      makeDirectories(dirname(full), 0o755, made);
       // `wx`: what somebody else puts there in this moment is not ours to overwrite.
       const fd = openSync(full, 'wx', executable ? 0o755 : 0o644);
       made.push(full);
@@ -85,13 +76,6 @@ function write(root: string, files: readonly SampleFile[]): void {
     for (const path of made.reverse()) remove(path);
     throw cannotWrite(root, error);
   }
-}
-
-function makeDirectory(path: string, made: string[]): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path), made);
-  mkdirSync(path, { mode: 0o755 });
-  made.push(path);
 }
 
 /** A file, or a directory that nobody else has put anything into. */

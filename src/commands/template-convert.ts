@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { makeDirectories } from '../directories.ts';
 import { causeOf, describe, EXIT, errno, UserError } from '../errors.ts';
 import { type Converted, convert as convertText } from '../templater/convert/convert.ts';
 import type { Delimiters } from '../templater/convert/lex.ts';
@@ -159,7 +160,7 @@ function writeAll(outputs: readonly Output[], force: boolean, print: (text: stri
   });
   for (const { path, text, from } of changed) {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeDirectories(dirname(path), 0o777);
       writeFileSync(path, text);
     } catch (error) {
       throw new UserError(`cannot write ${path}: ${causeOf(error)}`, { exitCode: EXIT.system, cause: error });

@@ -1,7 +1,7 @@
-import { existsSync, lstatSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { errno } from '../errors.ts';
+import { makeDirectories } from '../directories.ts';
 
 const SOCKET = 'control';
 /** Linux's sun_path holds 108 bytes, a final NUL among them. */
@@ -37,7 +37,7 @@ export function isSocketThere(): boolean {
  */
 export function makePrivateDir(path: string, chosen: boolean): boolean {
   const made = !existsSync(path);
-  makeDirs(path);
+  if (made) makeDirectories(path, 0o700);
   if (chosen) return made;
   const stat = lstatSync(path);
   const uid = process.getuid?.();
@@ -88,19 +88,6 @@ export function runtimeFile(
     }
   }
   return undefined;
-}
-
-/** Not `recursive: true`: where a parent is there and refuses with ENOENT, as /proc does, Node tries for ever. */
-function makeDirs(path: string): void {
-  try {
-    mkdirSync(path, 0o700);
-  } catch (error) {
-    const code = errno(error);
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || existsSync(dirname(path))) throw error;
-    makeDirs(dirname(path));
-    mkdirSync(path, 0o700);
-  }
 }
 
 function removeFile(path: string): void {

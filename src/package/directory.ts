@@ -8,8 +8,9 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { LOCK, MARKER, WORK } from '../core/package.ts';
+import { makeDirectories } from '../directories.ts';
 import { causeOf, errno, UserError } from '../errors.ts';
 import { readHead } from '../os/files.ts';
 import { diskError } from './disk-error.ts';
@@ -149,7 +150,7 @@ export class PackageDirectory {
   /** Takes all content away. */
   #discard(): void {
     const trash = this.#at(WORK, 'trash');
-    mkdirSync(trash, { recursive: true });
+    makeDirectories(trash, 0o777);
     for (const name of this.#content()) {
       rmSync(join(trash, name), { recursive: true, force: true });
       renameSync(this.#at(name), join(trash, name));
@@ -166,7 +167,7 @@ export class PackageDirectory {
   #removeWork(): void {
     const old = this.#at(WORK, 'old');
     if (existsSync(old)) {
-      mkdirSync(this.#at(WORK, 'trash'), { recursive: true });
+      makeDirectories(this.#at(WORK, 'trash'), 0o777);
       rmSync(this.#at(WORK, 'trash', WORK), { recursive: true, force: true });
       renameSync(old, this.#at(WORK, 'trash', WORK));
     }
@@ -202,34 +203,21 @@ export class PackageDirectory {
  * @throws UserError
  */
 export function makeDirectory(path: string): () => void {
+  const made: string[] = [];
   try {
-    const first = makeAll(path);
-    return () => {
-      if (first !== undefined) removeEmpty(path, first);
-    };
+    makeDirectories(path, 0o777, made);
+    return () => removeEmpty(made);
   } catch (error) {
-    const isFile = errno(error) === 'EEXIST';
-    throw diskError(path, isFile ? Object.assign(new Error(), { code: 'ENOTDIR' }) : error);
+    removeEmpty(made);
+    throw diskError(path, error);
   }
 }
 
 /** From the lowest up. */
-function removeEmpty(path: string, first: string): void {
+function removeEmpty(made: readonly string[]): void {
   try {
-    rmdirSync(path);
-    if (path !== first) removeEmpty(dirname(path), first);
+    for (const path of made.toReversed()) rmdirSync(path);
   } catch {
     // Not empty, or gone.
-  }
-}
-
-/** Node calls the refusal of a file system ENOENT when it makes several directories at once. */
-function makeAll(path: string): string | undefined {
-  try {
-    return mkdirSync(path, { recursive: true });
-  } catch (error) {
-    if (errno(error) !== 'ENOENT') throw error;
-    mkdirSync(path);
-    return path;
   }
 }

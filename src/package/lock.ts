@@ -4,7 +4,6 @@ import {
   closeSync,
   constants,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -14,6 +13,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LOCK } from '../core/package.ts';
+import { makeDirectories } from '../directories.ts';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -62,7 +62,7 @@ async function raise(path: string): Promise<{ name: string; lower: () => void }>
   const id = randomBytes(12).toString('hex');
   const [name, unheard] = [`${LOCK}-${id}`, `${LOCK}.${id}`];
   // Whoever was waited for may have failed, and have removed it.
-  mkdirSync(path, { recursive: true });
+  makeDirectories(path, 0o777);
   await within(path, async (at) => {
     await listen(server, at(unheard));
     // Whoever runs as somebody else may ask as well.

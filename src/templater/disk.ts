@@ -5,13 +5,12 @@ import {
   fstatSync,
   fsync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readFileSync,
   type Stats,
   writeSync,
 } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { errno } from '../errors.ts';
 
@@ -53,24 +52,6 @@ export function digestOf(bytes: Uint8Array): string {
  */
 export function hiddenName(path: string, what: string): string {
   return `.supervise-${hash('sha256', basename(path), 'hex').slice(0, 12)}-${what}`;
-}
-
-/** Not mkdir's own `recursive`: that never returns below /proc, where making a directory is ENOENT all the way up. */
-export function makeDirectory(path: string): void {
-  const make = (): void => {
-    try {
-      mkdirSync(path, { mode: 0o755 });
-    } catch (error) {
-      if (errno(error) !== 'EEXIST') throw error;
-    }
-  };
-  try {
-    make();
-  } catch (error) {
-    if (errno(error) !== 'ENOENT' || path === dirname(path)) throw error;
-    makeDirectory(dirname(path));
-    make();
-  }
 }
 
 /** How a file is opened whose directory others may change: a link is not followed, and no writer of a FIFO is waited for. */

@@ -1,7 +1,8 @@
 import { closeSync, constants, lstatSync, openSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeDirectories } from '../directories.ts';
 import { UserError } from '../errors.ts';
-import { hiddenName, ifThere, makeDirectory } from './disk.ts';
+import { hiddenName, ifThere } from './disk.ts';
 
 /** Where a file is, or is to be. Its paths lead to the directory that was looked at, whatever is put in that one's place. */
 export interface Place {
@@ -35,7 +36,7 @@ export async function withPlace<T>(
   const open = (): number => openSync(parent, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   let handle = make ? ifThere(open) : open();
   if (handle === undefined) {
-    makeDirectory(parent);
+    makeDirectories(parent, 0o755);
     handle = open();
   }
   try {

@@ -365,6 +365,11 @@ describe('refused, with nothing half-installed, and what was there before still 
     writeFileSync(join(base, 'file'), '');
     const run = await runInstall(t, { url, directory: join(base, 'file') });
     assert.match(run.noise, /cannot write .*\/file: a part of the path is not a directory/);
+    const none = await runInstall(t, { url, directory: '/proc/x' });
+    assert.deepEqual(
+      [none.exit.code, none.noise],
+      [111, 'supervise: cannot write /proc/x: no such file or directory (ENOENT)\n'],
+    );
   });
 });
 

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, rename, unlink, utimes } from 'node:fs/promises';
+import { lstat, open, rename, unlink, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Ms } from '../../core/duration.ts';
+import { makeDirectories } from '../../directories.ts';
 import { errno } from '../../errors.ts';
 
 /** What a cache file holds. */
@@ -60,7 +61,7 @@ export async function readCacheFile(
  */
 export async function writeCacheFile(path: string, bytes: Uint8Array): Promise<void> {
   const directory = dirname(path);
-  if (!(await isOurDirectory(directory))) await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (!(await isOurDirectory(directory))) makeDirectories(directory, 0o700);
   const staged = `${path}.new`;
   await unlink(staged).catch(() => {});
   const file = await open(staged, 'wx', 0o600);
