@@ -17,6 +17,8 @@ import { makeDirectories } from '../directories.ts';
 import { causeOf, EXIT, errno, UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 
+/** It went while we were at its door, or there are too many at it: nothing that says that it is dead. */
+const JUST_HELD = ['ECONNRESET', 'EPIPE', 'EAGAIN'];
 /** Two who came in the same moment step back for different lengths of time. */
 const STEP_BACK_MS = 100;
 
@@ -87,7 +89,7 @@ function listen(server: Server, path: string): Promise<void> {
 }
 
 interface Holder {
-  /** Resolves when it is gone. */
+  /** Resolves when it is gone, or when it is time to look again. */
   gone(signal: AbortSignal): Promise<void>;
 }
 
@@ -98,6 +100,7 @@ async function findHolder(path: string, own: string): Promise<Holder | undefined
     const socket = await within(path, (at) => reach(at(name))).catch((error: unknown) => {
       const code = errno(error);
       if (code === 'ENOENT') return undefined;
+      if (code !== undefined && JUST_HELD.includes(code)) return 'just held';
       if (code !== 'ECONNREFUSED')
         throw new UserError(`cannot install into ${path}: ${name} cannot be asked: ${causeOf(error)}`, {
           hint: `where nobody installs there now, rm ${join(path, name)}`,
@@ -106,6 +109,7 @@ async function findHolder(path: string, own: string): Promise<Holder | undefined
       rmSync(join(path, name), { force: true });
       return undefined;
     });
+    if (socket === 'just held') return { gone: async () => {} };
     if (socket) return { gone: (signal) => endOf(socket, signal) };
   }
   return undefined;

@@ -1,10 +1,13 @@
 /** Several containers, one volume: who installs, who waits, and what becomes of who dies. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { createLog } from '../../src/log.ts';
+import { lockDirectory } from '../../src/package/lock.ts';
 import { tempDir, until } from '../tree.ts';
 import { IS_ROOT, runInstall, serve, snapshot, startInstall } from './installing.ts';
 import { files, zip } from './zip.ts';
@@ -48,6 +51,31 @@ test('who is stopped in the middle is waited for; who is killed is followed at o
   waiting[1]?.end(PACKAGE);
   assert.equal((await second.ended).code, 0, second.transcript);
   assert.deepEqual(readdirSync(directory).sort(), [MARKER, 'app.txt', 'bin']);
+});
+
+test('one that goes at the moment in which it is asked was there: another look, and no error', async (t) => {
+  const directory = tempDir(t);
+  const name = join(directory, '.supervise-package.lock-1');
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(join(directory, 'unheard'), resolve));
+  renameSync(join(directory, 'unheard'), name);
+  const log = createLog({ format: 'json', level: 'error', write: () => {} });
+  const locked = lockDirectory(directory, log, AbortSignal.timeout(20_000));
+  // Its own socket listens in the next tick, and it asks in the microtasks after that one: closed behind them, ahead of any answer.
+  let wasThere = false;
+  process.nextTick(() =>
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        holder.close();
+        wasThere = existsSync(name);
+      }),
+    ),
+  );
+  const unlock = await locked;
+  assert.ok(wasThere);
+  assert.equal(readdirSync(directory).length, 1, 'its own, and what was left of the other is removed');
+  unlock();
+  assert.deepEqual(readdirSync(directory), []);
 });
 
 test('one that fails gives way to the next, and leaves it the directory', async (t) => {
