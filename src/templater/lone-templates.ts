@@ -55,9 +55,7 @@ export async function readLoneTemplates(
       directory,
       join(directory, PARTIALS),
     ]),
-    // A config map's files are links through `..data`; its change is the file's.
-    isTemplate: (name) =>
-      names.has(name) || name === PARTIALS || name.endsWith('.hbs') || name.startsWith('..'),
+    isTemplate: (name) => names.has(name) || name === PARTIALS || name.endsWith('.hbs'),
     templates,
   };
 }

@@ -13,7 +13,7 @@ import { untilStopped } from './stopping.ts';
 import { createSubscriptions } from './subscriptions.ts';
 import type { Templates } from './templates.ts';
 import { Unit } from './unit.ts';
-import { createWatch } from './watch.ts';
+import { createWatch, linksIn, type Wanted, waysTo } from './watch.ts';
 
 /** What is under way still gets this long when we are told to stop, in ms. */
 const ROUND_GRACE = 500;
@@ -47,7 +47,7 @@ export interface Templater {
    * @throws UserError when the templates cannot be read at the start
    */
   run(signal: AbortSignal): Promise<number>;
-  /** Reads all templates again, and looks at every file again. */
+  /** Reads all templates and all values that are in files again, and looks at every file again. */
   rescan(): void;
   /** The same for the tree, which is then told everything again: repeated reports do nothing. */
   rescanAndTell(): void;
@@ -110,9 +110,13 @@ export function createTemplater(options: TemplaterOptions): Templater {
     mustRead = true;
     schedule.now();
   };
+  const lookAgain = (): void => {
+    source.look?.();
+    rescan();
+  };
   const rescanAndTell = (): void => {
     board.forget();
-    rescan();
+    lookAgain();
   };
   const watch = createWatch(rescan, (directory, error) =>
     log.warn('could not watch', { directory, cause: causeOf(error) }),
@@ -146,7 +150,9 @@ export function createTemplater(options: TemplaterOptions): Templater {
     }
     for (const job of before.values()) forget(job);
     if (!options.preview) await regroup(found, newcomers);
-    if (!once) watch.follow(new Map(found.directories.map((directory) => [directory, found.isTemplate])));
+    if (once) return;
+    const directories = found.directories.map((directory): Wanted => [directory, found.isTemplate]);
+    watch.follow([...directories, ...waysTo(directories.flatMap(linksIn))]);
   };
 
   const regroup = async (found: Templates, newcomers: ReadonlySet<Job>): Promise<void> => {
@@ -292,7 +298,7 @@ export function createTemplater(options: TemplaterOptions): Templater {
       }
       return code ?? EXIT.yes;
     },
-    rescan,
+    rescan: lookAgain,
     rescanAndTell,
     heard(list) {
       for (const judgement of list) {

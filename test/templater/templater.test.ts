@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -111,6 +112,59 @@ test('a source file that is not there yet is waited for, also where its director
   assert.notEqual((await run.report('source')).awaySince, null);
   run.write({ 'later/kv.yaml': 'kv:\n  a: 1.10\n' });
   await run.file('out/a', '1.10');
+});
+
+test('the source, a file and a template behind links are followed when one of the links leads elsewhere', async (t) => {
+  const release = (n: number): Record<string, string> => ({
+    [`rel/${n}/kv.json`]: JSON.stringify({ kv: { v: `kv${n}` } }),
+    [`rel/${n}/file`]: `file${n}`,
+    [`rel/${n}/b.hbs`]: hbs({ dest: '${OUT}/b' }, `b${n} {{key "v"}}{{> part}}`),
+    [`rel/${n}/part.hbs`]: `, part${n}`,
+  });
+  const directory = tempDir(t);
+  const lead = (target: string): void => {
+    symlinkSync(target, join(directory, 'new'));
+    renameSync(join(directory, 'new'), join(directory, 'current'));
+  };
+  mkdirSync(join(directory, 'app/templates/partials'), { recursive: true });
+  lead('rel/1');
+  symlinkSync('current/kv.json', join(directory, 'kv.json'));
+  symlinkSync('../../current/b.hbs', join(directory, 'app/templates/b.hbs'));
+  symlinkSync('../../../current/part.hbs', join(directory, 'app/templates/partials/part.hbs'));
+  const a = hbs({ dest: '${OUT}/a' }, '{{key "v"}} {{file "../current/file"}}');
+  const files = { ...release(1), ...release(2), 'app/templates/a.hbs': a };
+  const run = startTemplater(t, files, { args: ['--source', 'file:kv.json'], directory });
+  const rendered = async (text: string, b: string): Promise<void> => {
+    await run.file('out/a', text);
+    await run.file('out/b', b);
+  };
+  await rendered('kv1 file1', 'b1 kv1, part1');
+  lead('rel/2');
+  await rendered('kv2 file2', 'b2 kv2, part2');
+  run.write({ 'rel/2/kv.json': '{"kv":{"v":"kv3"}}', 'rel/2/part.hbs': ', part3' });
+  await rendered('kv3 file2', 'b2 kv3, part3');
+});
+
+test('a rescan reads what is in files again, also what no watch has seen', async (t) => {
+  const directory = tempDir(t);
+  const values = (text: string): Record<string, string> => ({
+    'far/deep/kv.json': JSON.stringify({ kv: { v: text } }),
+    'far/deep/file': text,
+  });
+  const a = hbs({ dest: '${OUT}/a' }, '{{key "v"}} {{file "../far/deep/file"}}');
+  const run = startTemplater(
+    t,
+    { ...values('one'), 'app/templates/a.hbs': a },
+    { args: ['--source', 'file:far/deep/kv.json'], directory },
+  );
+  await run.file('out/a', 'one one');
+  // Of the directories on the way only links are watched.
+  renameSync(join(directory, 'far'), join(directory, 'was'));
+  run.write(values('two'));
+  run.rescan();
+  await run.file('out/a', 'two two');
+  run.write(values('three'));
+  await run.file('out/a', 'three three');
 });
 
 test('a key that is deleted keeps its last value, said once', async (t) => {

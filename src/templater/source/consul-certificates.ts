@@ -1,7 +1,7 @@
-import { basename, dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { createWatch } from '../watch.ts';
+import { createWatch, linksIn, type Wanted, waysTo } from '../watch.ts';
 import type { ConsulConfig } from './consul-config.ts';
 
 /**
@@ -15,22 +15,12 @@ export function watchCertificates(
   changed: (tls: ConsulConfig['tls']) => void,
 ): { stop(): void } {
   if (tlsFiles.length === 0) return { stop() {} };
-  const wanted = new Map<string, Set<string>>();
-  for (const { path, isDirectory } of tlsFiles) {
-    const at = resolve(path);
-    const directory = isDirectory ? at : dirname(at);
-    wanted.set(directory, (wanted.get(directory) ?? new Set()).add(isDirectory ? ALL : basename(at)));
-  }
-  // A secret's files are links through `..data`; its change is theirs.
+  const files = tlsFiles.filter(({ isDirectory }) => !isDirectory).map(({ path }) => path);
+  const directories = tlsFiles
+    .filter(({ isDirectory }) => isDirectory)
+    .map(({ path }): Wanted => [resolve(path), () => true]);
   const follow = (): void =>
-    watch.follow(
-      new Map(
-        [...wanted].map(([directory, names]) => [
-          directory,
-          (name) => names.has(ALL) || names.has(name) || name.startsWith('..'),
-        ]),
-      ),
-    );
+    watch.follow([...directories, ...waysTo([...files, ...directories.flatMap(linksIn)])]);
   let known = JSON.stringify(tls);
   const look = (): void => {
     follow();
@@ -51,6 +41,3 @@ export function watchCertificates(
   follow();
   return watch;
 }
-
-/** No file is called so. */
-const ALL = '/';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { createWatch } from '../watch.ts';
+import { createWatch, waysTo } from '../watch.ts';
 
 /**
  * Watches the file of a token. Requests read it themselves; this is for those that are being waited on with the old one.
@@ -18,9 +18,7 @@ export function watchToken(file: string | undefined, log: Log, changed: () => vo
       return undefined;
     }
   };
-  // A secret's files are links through `..data`; its change is the file's.
-  const isOurs = (name: string): boolean => name === basename(path) || name.startsWith('..');
-  const follow = (): void => watch.follow(new Map([[dirname(path), isOurs]]));
+  const follow = (): void => watch.follow(waysTo([path]));
   let token = read();
   const look = (): void => {
     follow();

@@ -1,8 +1,7 @@
-import { basename, dirname } from 'node:path';
 import { causeOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { readPlainFile } from '../disk.ts';
-import { createWatch } from '../watch.ts';
+import { createWatch, waysTo } from '../watch.ts';
 import { answerFromFile, type FileData, readFileData } from './file-data.ts';
 import { parseFileText } from './file-text.ts';
 import { describeQuery, type Query } from './query.ts';
@@ -75,11 +74,9 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
   // One reading at a time, in order: of two at once the older could finish last.
   let reading: Promise<void> = Promise.resolve();
   const reread = (): void => {
-    watch.follow(new Map([[dirname(file), isOurs]]));
+    watch.follow(waysTo([file]));
     reading = reading.then(() => (stopped ? undefined : read()));
   };
-  // A config map's files are links through `..data`; its change is the file's.
-  const isOurs = (name: string): boolean => name === basename(file) || name.startsWith('..');
   const watch = createWatch(reread, (directory, error) =>
     log.warn('could not watch', { directory, cause: causeOf(error) }),
   );
@@ -99,6 +96,9 @@ export async function createFileSource({ file, log, onState }: FileSourceOptions
       return () => {
         if (followed.get(id) === entry) followed.delete(id);
       };
+    },
+    look() {
+      if (!stopped) reread();
     },
     explain: () =>
       [...followed].map(([query, { changedAt, answeredAt, problem }]) => ({

@@ -1,8 +1,7 @@
-import { dirname, join } from 'node:path';
 import { causeOf, errno } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { readPlainFile } from '../disk.ts';
-import { createWatch } from '../watch.ts';
+import { createWatch, waysTo } from '../watch.ts';
 import type { LocalFile, Query } from './query.ts';
 import { record } from './records.ts';
 import type { Sink, Source } from './source.ts';
@@ -37,23 +36,13 @@ export function withLocalFiles(source: Source, log: Log): Source {
     queueMicrotask(() => {
       mustLook = false;
       if (stopped) return;
-      watch.follow(directories());
+      watch.follow(waysTo(followed.keys()));
       for (const each of followed.values()) tell(each);
     });
   };
   const watch = createWatch(look, (directory, error) =>
     log.warn('could not watch', { directory, cause: causeOf(error) }),
   );
-  // A config map's files are links through `..data`; its change is the file's.
-  const directories = (): Map<string, (name: string) => boolean> =>
-    new Map(
-      [...followed.keys()]
-        .map(dirname)
-        .map((directory) => [
-          directory,
-          (name) => followed.has(join(directory, name)) || name.startsWith('..'),
-        ]),
-    );
 
   return {
     ...source,
@@ -66,8 +55,12 @@ export function withLocalFiles(source: Source, log: Log): Source {
       look();
       return () => {
         if (followed.get(path) === entry) followed.delete(path);
-        if (!stopped) watch.follow(directories());
+        if (!stopped) watch.follow(waysTo(followed.keys()));
       };
+    },
+    look() {
+      look();
+      source.look?.();
     },
     async stop() {
       stopped = true;

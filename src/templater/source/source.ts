@@ -12,6 +12,8 @@ export interface Source {
   subscribe<K extends Kind>(query: Query<K>, sink: Sink<K>): () => void;
   /** How each query that is followed stands; for people who ask why a value is as it is. */
   explain?(): QueryState[];
+  /** Reads again what it has read from files, in a moment. */
+  look?(): void;
   /** Ends all that is under way; no sink is called after this. */
   stop(): Promise<void>;
 }
