@@ -240,6 +240,12 @@ export class Tree {
   refresh(names: readonly string[]): void {
     const members = names.map((name) => this.find(name));
     const { scandirs } = this.#options;
+    // Of what has a directory, that tells.
+    const gone = members.find(({ removed, runner }) => removed && runner.config.path === undefined);
+    if (gone)
+      throw new UserError(`cannot start "${gone.runner.name}": no service needs it any more`, {
+        hint: 'supervise rescan',
+      });
     const own = members.filter(({ runner }) => runner.config.path !== undefined);
     if (scandirs.length > 0 && own.length > 0 && !this.stopping) {
       const found = new Map(this.#read(readScandirs(scandirs)).map((each) => [each.config.name, each]));
@@ -260,8 +266,11 @@ export class Tree {
       const changed = renewed
         .filter(([member, each]) => this.#renew(member, each).isNew)
         .map(([{ runner }]) => runner.name);
+      // Whose directory is there again is to stay.
+      for (const member of own) member.removed = false;
       if (changed.length > 0) this.#log.info('rescanned', { changed: changed.join(', ') });
       this.#relate();
+      for (const { runner } of own) this.#advance(runner.name);
     }
     for (const { problem } of members) if (problem) throw toUserError(problem);
   }
@@ -298,7 +307,8 @@ export class Tree {
     const member = this.find(name);
     if (this.stopping)
       throw new UserError(`cannot restart "${name}": the tree is stopping`, { exitCode: EXIT.no });
-    if (isAlive(member.runner.service)) {
+    // An order to start that waits goes on waiting, though what was before is not all gone yet.
+    if (isAlive(member.runner.service) && !member.asked) {
       member.runner.send({ type: 'restart' });
       return;
     }
@@ -514,7 +524,8 @@ export class Tree {
 
   #changed(member: Member, before: Service): void {
     const { name, service } = member.runner;
-    if (isUp(service) && !isUp(before))
+    const isFree = this.isDisabled(member.runner.config) && service.want === 'down' && before.want !== 'down';
+    if (isFree || (isUp(service) && !isUp(before)))
       for (const other of this.#dependents.get(name) ?? []) this.#advance(other);
     this.rollouts.changed(name, before);
     this.#forgetIfGone(member);
@@ -600,7 +611,16 @@ export class Tree {
       void this.#options.hooks.command(runner.name, what, runner.log, (...all) => runner.start(...all));
     else if (kind === 'reload') runner.signal(runner.config.reloadSignal);
     else if (kind === 'signal') runner.signal(parseSignal(what) ?? runner.config.reloadSignal);
-    else if (kind === 'restart') runner.send({ type: 'restart' });
+    else if (kind === 'restart') this.#startAgain(runner);
+  }
+
+  /** What has given up, or is done, waits for what it depends on as at every start. */
+  #startAgain(runner: ServiceRunner): void {
+    const member = this.members.get(runner.name);
+    const isStart = runner.service.is === 'failed' || runner.service.is === 'done';
+    const isKept = member && (member.problem || this.dependenciesOf(member).length > 0);
+    if (isStart && isKept) this.restart(runner.name);
+    else runner.send({ type: 'restart' });
   }
 
   #openStale(name: string): boolean {
