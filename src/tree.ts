@@ -249,9 +249,8 @@ export class Tree {
     const own = members.filter(({ runner }) => runner.config.path !== undefined);
     if (scandirs.length > 0 && own.length > 0 && !this.stopping) {
       const found = new Map(this.#read(readScandirs(scandirs)).map((each) => [each.config.name, each]));
-      const order = new Map(
-        [...this.members].map(([name, { runner }]) => [name, stopsBehind(runner.config)]),
-      );
+      const staying = [...this.members].filter(([, { removed }]) => !removed);
+      const order = new Map(staying.map(([name, { runner }]) => [name, stopsBehind(runner.config)]));
       const renewed = own.map((member) => {
         const { name, config } = member.runner;
         const each = found.get(name);

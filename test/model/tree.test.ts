@@ -45,7 +45,7 @@ test('where all is well from here on, each service comes to what it was told, or
     for (const member of world.members) assertSettled(world, member);
     for (const { request } of world.asked) assert.ok(isOpen(world, request), JSON.stringify(request));
     assertNoTimers(world);
-  }, 250);
+  }, 150);
 });
 
 test('what is ordered where all is well comes true: up, restart, down, and up again', async () => {
@@ -61,7 +61,7 @@ test('what is ordered where all is well comes true: up, restart, down, and up ag
         // Read again, it is of no use any more.
         assert.match(
           refusal.error,
-          /^cannot (read|start|order|use)/,
+          /^cannot (read|start|order|use|find)|waits for/,
           `${refusal.error}: ${JSON.stringify(request)}`,
         );
         return false;
@@ -81,7 +81,7 @@ test('what is ordered where all is well comes true: up, restart, down, and up ag
     }
     await isOrdered('down', 'down');
     await isOrdered('up', 'ready');
-  }, 250);
+  }, 150);
 });
 
 test('a stop ends within the budget, though nobody obeys', async () => {
@@ -92,7 +92,7 @@ test('a stop ends within the budget, though nobody obeys', async () => {
     assert.notEqual(world.exitCode, undefined, 'it never ended');
     assert.ok(world.stopTook <= stopTimeout, `${world.stopTook} of ${stopTimeout} ms`);
     assert.equal(world.said.get('ran out of time to stop'), undefined);
-  }, 250);
+  }, 150);
 });
 
 test('a stop ends as soon as the last process has, and a second one waits for nobody', async () => {
@@ -102,7 +102,7 @@ test('a stop ends as soon as the last process has, and a second one waits for no
     await goOn(world, { obeysAfter: 1, isWell: true }, 1000);
     assert.notEqual(world.exitCode, undefined, 'it never ended');
     assert.ok(world.endedAt - begun <= 500, `${world.endedAt - begun} ms`);
-  }, 100);
+  }, 60);
   await play(async (world) => {
     world.machine.isPrompt = () => true;
     const begun = world.machine.now;
@@ -114,7 +114,7 @@ test('a stop ends as soon as the last process has, and a second one waits for no
     assert.notEqual(world.exitCode, undefined, 'it never ended');
     // A finish hook that nobody can hurry has a second.
     assert.ok(world.endedAt - begun <= 1000 + 100, `${world.endedAt - begun} ms`);
-  }, 100);
+  }, 60);
 });
 
 /** Nothing keeps it, or what it depends on, from being started; that somebody says it is not run here apart. */
