@@ -17,6 +17,7 @@ import {
   verdict,
   type Want,
 } from '../../src/core/lifecycle.ts';
+import { runs } from '../nightly.ts';
 
 const CONFIG: LifeConfig = {
   type: 'longrun',
@@ -941,9 +942,9 @@ const THROWS = 250;
 const DICE = fc.array(fc.nat(0xff_ffff), { minLength: THROWS, maxLength: THROWS, size: 'max' });
 /** For a world that is only to get into some state. */
 const FEW_DICE = fc.array(fc.nat(0xff_ffff), { maxLength: 60, size: 'max' });
-/** How many steps of the walk; SUPERVISE_STEPS asks for more. */
-const STEPS = Math.max(500_000, Number(process.env['SUPERVISE_STEPS'] ?? 0));
-const RUNS = Math.ceil(STEPS / THROWS);
+const RUNS = runs(1000, THROWS);
+/** How many steps of the walk. */
+const STEPS = RUNS * THROWS;
 
 interface Child {
   what: 'run' | 'finish';

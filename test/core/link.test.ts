@@ -10,6 +10,7 @@ import {
   type RenderedFile,
   type Report,
 } from '../../src/core/link.ts';
+import { runs } from '../nightly.ts';
 
 const FILE: fc.Arbitrary<RenderedFile> = fc.record({
   dest: fc.string(),
@@ -148,7 +149,7 @@ test('decoding throws at nothing, and lets nothing through that is not of its sh
         for (const file of report.files)
           assert.ok(parseAction(file.onChange) === file.onChange && typeof file.dest === 'string');
     }),
-    { numRuns: 3000 },
+    { numRuns: runs(3000, 10) },
   );
   assert.ok(understood > 30, `only ${understood} were reports: the walk says little`);
 });

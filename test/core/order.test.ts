@@ -9,6 +9,7 @@ import {
   orderProblems,
 } from '../../src/core/order.ts';
 import { UserError } from '../../src/errors.ts';
+import { runs } from '../nightly.ts';
 
 const graph = (edges: Record<string, string[]>): Dependencies => new Map(Object.entries(edges));
 
@@ -133,7 +134,7 @@ const DAG: fc.Arbitrary<Dependencies> = fc
   });
 
 test('every graph without a cycle passes', () => {
-  fc.assert(fc.property(DAG, checkOrder), { numRuns: 2000 });
+  fc.assert(fc.property(DAG, checkOrder), { numRuns: runs(2000, 10) });
 });
 
 test('every planted cycle is refused, and the names told are one', () => {
@@ -153,7 +154,7 @@ test('every planted cycle is refused, and the names told are one', () => {
           `${name} does not depend on ${told[i + 1]}`,
         );
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000, 10) },
   );
 });
 
@@ -188,7 +189,7 @@ test('the longest way down is the longest of all ways down', () => {
         );
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000, 10) },
   );
 });
 

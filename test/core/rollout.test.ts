@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { runs } from '../nightly.ts';
 import { FILES, SETTLE, SPACING, World } from './rollout-world.ts';
 
 /** Everybody does what they can, for so long. */
@@ -451,7 +452,7 @@ describe('in any order of events', () => {
         assert.deepEqual([world.service.is, world.rollout.phase], ['ready', 'good']);
         if (!world.wasKilledTwice) assert.equal(world.runsOn, `${world.value}+${world.value}`);
       }),
-      { numRuns: 1500 },
+      { numRuns: runs(1500, 30) },
     );
     assert.ok(judged > 100, `only ${judged} had something taken back`);
   });
@@ -465,7 +466,7 @@ describe('in any order of events', () => {
         assert.equal(world.service.is, 'ready');
         assert.equal(world.rollout.phase, 'good');
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000, 30) },
     );
   });
 });

@@ -13,6 +13,7 @@ import {
   SETTINGS,
   type ServiceConfig,
 } from '../../src/core/servicedir.ts';
+import { runs } from '../nightly.ts';
 
 function raw(texts: Record<string, string> = {}, more: Partial<RawServiceDir> = {}): RawServiceDir {
   return {
@@ -197,9 +198,45 @@ describe('a setting', () => {
           assert.match(message, /^cannot read \/s\/web\/[a-z-]+: expected .+, got ".*"$/s);
         assert.ok(problems.length <= Object.keys(given).length);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000, 10) },
     );
   });
+});
+
+test('settings, written down, are read as what they were', () => {
+  const time = fc.integer({ min: 1, max: 0x7fff_ffff });
+  const settings = fc.record({
+    type: fc.constantFrom('longrun' as const, 'oneshot' as const),
+    restart: fc.constantFrom('always' as const, 'on-failure' as const, 'never' as const),
+    restartDelay: fc.tuple(time, time).map(([a, b]) => ({ min: Math.min(a, b), max: Math.max(a, b) })),
+    restartLimit: fc.integer({ min: 1, max: 1_000_000 }),
+    timeoutUp: time,
+    timeoutKill: time,
+    timeoutFinish: time,
+    healthInterval: time,
+    healthRetries: fc.integer({ min: 1, max: 1_000_000 }),
+    notificationFd: fc.integer({ min: 3, max: 255 }),
+    downSignal: fc.integer({ min: 1, max: 64 }),
+    reloadSignal: fc.integer({ min: 1, max: 64 }),
+  });
+  const written = (value: unknown): string =>
+    typeof value === 'object'
+      ? Object.values(value ?? {})
+          .map((ms) => `${ms}ms`)
+          .join(' ')
+      : String(value);
+  fc.assert(
+    fc.property(settings, fc.constantFrom('', ' ', '\n', ' \n\n'), (given, blank) => {
+      const texts = Object.entries(given).map(([key, value]) => [
+        key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+        `${blank}${written(value)}${blank}`,
+      ]);
+      const { config, problems } = parseServiceDir(raw(Object.fromEntries(texts)));
+      assert.deepEqual(problems, []);
+      assert.deepEqual(config, { ...BARE, ...given, notifies: true });
+    }),
+    { numRuns: runs(300, 10) },
+  );
 });
 
 describe('its programs', () => {

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Descent } from '../../src/core/order.ts';
 import { patience, reserve, stopTime } from '../../src/core/stop-budget.ts';
+import { runs } from '../nightly.ts';
 
 /** The way down through services whose stops take these times, the first on top. */
 function descentOf(times: readonly number[]): Descent {
@@ -65,7 +66,7 @@ describe('patience', () => {
         const ms = patience(own, left, descentOf(times));
         assert.ok(ms >= 0 && ms <= left && ms <= (own ?? left), `${ms} of ${left}`);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000, 10) },
     );
   });
 
@@ -78,7 +79,7 @@ describe('patience', () => {
         assert.ok(sum(cap) <= left, `${cap}: ${sum(cap)} of ${left}`);
         assert.ok(sum(cap + 1) > left, `${cap} is less than need be`);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000, 10) },
     );
   });
 
@@ -109,7 +110,7 @@ describe('patience', () => {
           assert.ok(left >= -1e-6, `${-left} ms too long`);
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: runs(2000, 10) },
     );
   });
 

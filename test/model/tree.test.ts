@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Request } from '../../src/control/protocol.ts';
 import type { Member } from '../../src/tree.ts';
-import { runs, SHRINKS } from './nightly.ts';
+import { runs, SHRINKS } from '../nightly.ts';
 import { DICE, EDITS, goOn, type Manners, SETUP, THROWS, throwAll } from './play.ts';
 import { World } from './world.ts';
 
