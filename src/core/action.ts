@@ -25,5 +25,5 @@ export function strongest(actions: readonly Action[]): readonly Action[] {
 
 /** The word that an action begins with. */
 export function kindOf(action: Action): Kind {
-  return STRENGTH.find((kind) => action === kind || action.startsWith(`${kind} `)) ?? 'none';
+  return action.split(' ', 1)[0] as Kind;
 }

@@ -214,20 +214,17 @@ const setWant: Rule<EventOf<'up'>> = (service, event) => ({
   next: { ...service, want: event.once ? 'once' : 'up' },
   effects: [],
 });
-const killRun: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service, _event, _config, now) =>
-  service.pid === undefined
-    ? { next: service, effects: [] }
-    : {
-        next:
-          service.is === 'stopping'
-            ? { ...service, killed: true, deadline: undefined }
-            : { ...enter(service, 'stopping', now), killed: true },
-        effects: [{ do: 'kill', pid: service.pid }],
-      };
+const killRun: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service, _event, _config, now) => ({
+  next:
+    service.is === 'stopping'
+      ? { ...service, killed: true, deadline: undefined }
+      : { ...enter(service, 'stopping', now), killed: true },
+  effects: toChild(service, 'kill'),
+});
 /** The kill of a child that is not there yet waits for it. */
 const killChild: Rule<EventOf<'kill'> | EventOf<'timeout'>> = (service) => ({
   next: { ...service, killed: true, deadline: undefined },
-  effects: service.pid === undefined ? [] : [{ do: 'kill', pid: service.pid }],
+  effects: toChild(service, 'kill'),
 });
 
 const TABLE: Table = {
@@ -391,12 +388,15 @@ function start(service: Service, now: Ms): Step {
 
 /** Tells a living run to stop, and when it will be killed. */
 function halt(service: Service, config: LifeConfig, now: Ms, killBy?: Ms): Step {
-  if (service.pid === undefined) return { next: service, effects: [] };
   const patience = config.timeoutKill === undefined ? undefined : now + config.timeoutKill;
   return {
     next: { ...enter(service, 'stopping', now), deadline: earlier(patience, killBy) },
-    effects: [{ do: 'term', pid: service.pid }],
+    effects: toChild(service, 'term'),
   };
+}
+
+function toChild({ pid }: Service, what: 'term' | 'kill'): Effect[] {
+  return pid === undefined ? [] : [{ do: what, pid }];
 }
 
 /** The end of a run: what it was, what it adds to the row of crashes, and on to `finish`. */

@@ -99,9 +99,9 @@ function walk(
   visit: { left?: (name: string) => void; met?: (cycle: readonly string[]) => void },
 ): void {
   const done = new Set<string>();
-  for (const root of dependencies.keys()) {
+  for (const [root, needed] of dependencies) {
     if (done.has(root)) continue;
-    const path = [{ name: root, todo: [...(dependencies.get(root) ?? [])] }];
+    const path = [{ name: root, todo: [...needed] }];
     const onPath = new Set([root]);
     for (let top = path.at(-1); top; top = path.at(-1)) {
       const other = top.todo.shift();

@@ -14,7 +14,7 @@
  * may follow as fast as it may be acted on: each is judged for its whole time, and the files to go back to stay those that
  * it was last well on.
  */
-import { type Action, kindOf, strongest } from './action.ts';
+import { type Action, strongest } from './action.ts';
 import { formatDuration, type Ms } from './duration.ts';
 import { type Death, isUp, type Service } from './lifecycle.ts';
 import { actionsFor, type Judgement, type RenderedFile } from './link.ts';
@@ -214,7 +214,7 @@ function rendered(
     const then = isBack ? held({ ...next, phase: 'recovering' }) : onTrial(next, canBlame, now);
     return act(then, ['restart'], around, now, effects);
   }
-  if (kindOf(actions[0] ?? 'none') === 'none') return { ...next, from: now, owed: rollout.owed };
+  if (actions[0] === 'none') return { ...next, from: now, owed: rollout.owed };
   return {
     ...onTrial(next, canBlame && (was === 'settling' || wasWell(rollout, now)), now),
     isDoubtful: was !== 'good' && actions[0] !== 'restart',

@@ -47,10 +47,11 @@ export function capOf(descent: Descent, left: Ms): Ms {
   for (let at: Descent | undefined = descent; at; at = at.below) times.push(at.own);
   times.sort((a, b) => a - b);
   let rest = left;
+  let cap = left;
   for (const [i, time] of times.entries()) {
-    const share = rest / (times.length - i);
-    if (time > share) return Math.floor(share);
+    cap = rest / (times.length - i);
+    if (time > cap) break;
     rest -= time;
   }
-  return left;
+  return Math.floor(cap);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { formatDuration, parseDuration } from '../../src/core/duration.ts';
+import { formatDuration, parseDuration, parseWait } from '../../src/core/duration.ts';
 
 describe('parseDuration', () => {
   const good: [string, number][] = [
@@ -61,6 +61,24 @@ describe('parseDuration', () => {
       }),
     );
   });
+});
+
+describe('parseWait', () => {
+  for (const [text, wait] of [
+    ['100ms:2s', { min: 100, max: 2000 }],
+    ['1s', { min: 1000, max: 4000 }],
+    ['1s:1s', { min: 1000, max: 1000 }],
+    ['0:0', { min: 0, max: 0 }],
+    ['0', { min: 0, max: 0 }],
+    ['2s:1s', undefined],
+    ['1s:', undefined],
+    [':1s', undefined],
+    ['soon', undefined],
+    ['1s:soon', undefined],
+    ['1s:2s:3s', undefined],
+    ['', undefined],
+  ] as const)
+    test(JSON.stringify(text), () => assert.deepEqual(parseWait(text), wait));
 });
 
 describe('formatDuration', () => {

@@ -8,6 +8,7 @@ import {
   type Event,
   FINISH_NO_RESTART,
   isAlive,
+  isForgiven,
   type LifeConfig,
   newService,
   type Service,
@@ -300,6 +301,44 @@ describe('restart-delay', () => {
       assert.deepEqual([service.crashes, service.delay, service.want], [0, 0, 'up']);
     }
   });
+});
+
+describe('no restart-delay at all', () => {
+  const AT_ONCE = { restartDelay: { min: 0, max: 0 } };
+
+  test('a crash starts again at once, and a row of them is broken by a second of being ready', () => {
+    const service = tell(AT_ONCE, [
+      [0, up, 'starting | run'],
+      [0, spawned(1), 'ready'],
+      [0, exit(1), 'starting | sweep 1 | run | crashed, restart in 0'],
+      [0, spawned(2), 'ready'],
+      [999, exit(1), 'starting | sweep 2 | run | crashed, restart in 0'],
+      [999, spawned(3), 'ready'],
+    ]);
+    assert.equal(service.crashes, 2);
+    const config = { ...CONFIG, ...AT_ONCE };
+    assert.equal(isForgiven(service, config, 1998), false);
+    assert.equal(isForgiven(service, config, 1999), true);
+    assert.equal(step(service, exit(1), config, 1999).next.crashes, 1);
+  });
+
+  test('but what cannot be executed is tried ten times a second, no oftener', () => {
+    tell(AT_ONCE, [
+      [0, up, 'starting | run'],
+      [0, refused, 'backoff @100 | crashed, restart in 100'],
+      [100, timeout, 'starting | run'],
+      [100, refused, 'backoff @200 | crashed, restart in 100'],
+    ]);
+  });
+});
+
+test('isForgiven: not what was never ready', () => {
+  assert.equal(isForgiven({ ...newService(0), is: 'up', pid: 1 }, CONFIG, 1e9), false);
+});
+
+test('finishing without a death, which cannot be, ends in down', () => {
+  const { next, effects } = step({ ...newService(0), is: 'finishing', pid: 3 }, exit(0), CONFIG, 5);
+  assert.deepEqual([next.is, next.since, effects], ['down', 5, []]);
 });
 
 describe('crashes in a row', () => {
@@ -928,7 +967,7 @@ const SETTINGS: fc.Arbitrary<LifeConfig> = fc
     hasFinish: fc.boolean(),
     notifies: fc.boolean(),
     restart: fc.constantFrom<LifeConfig['restart']>('always', 'always', 'on-failure', 'never'),
-    min: fc.integer({ min: 1, max: 40 }),
+    min: fc.nat(40),
     more: fc.integer({ min: 0, max: 100 }),
     restartLimit: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
     timeoutUp: fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined }),
@@ -1028,7 +1067,7 @@ class World {
     const stable =
       before.readyAt !== undefined &&
       event.type === 'exited' &&
-      now - before.readyAt >= config.restartDelay.max;
+      now - before.readyAt >= (config.restartDelay.max || 1000);
     const row = stable ? 0 : before.crashes;
     const asked = before.is === 'stopping' && before.fault === undefined;
     const clean =

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { type Death, newService, type Service } from '../../src/core/lifecycle.ts';
+import {
+  judgementOf,
+  newRollout,
+  type Rollout,
+  type RolloutEffect,
+  type RolloutEvent,
+  type Surroundings,
+  stepRollout,
+} from '../../src/core/rollout.ts';
 import { runs } from '../nightly.ts';
 import { FILES, SETTLE, SPACING, World } from './rollout-world.ts';
 
@@ -355,6 +365,155 @@ describe('stories', () => {
     world.pass(5 * SETTLE);
     assert.ok(world.acts.length >= 2 && world.acts.length <= 3, `${world.acts.length} actions`);
     assert.deepEqual(world.rollout.bad, []);
+  });
+});
+
+describe('a step', () => {
+  const RUNS: Service = { ...newService(0), is: 'ready', want: 'up', pid: 7, readyAt: 0 };
+  const AROUND: Surroundings = {
+    service: RUNS,
+    wanted: true,
+    endIsFault: true,
+    settle: SETTLE,
+    spacing: SPACING,
+  };
+  const SETTLING: Rollout = {
+    ...newRollout(),
+    phase: 'settling',
+    generation: 'two',
+    from: 0,
+    canGoBack: true,
+    holdUntil: Number.POSITIVE_INFINITY,
+    trialSince: 0,
+    hasBeenReady: true,
+  };
+  const CRASH: Death = { kind: 'crash', code: 3, signal: 0, ranMs: 9, reason: undefined, pgid: 7 };
+  const rendered = (digest: string, more: object = {}): RolloutEvent => ({
+    type: 'rendered',
+    files: [{ dest: '/a', digest, onChange: 'reload' }],
+    generation: digest,
+    canGoBack: true,
+    mended: false,
+    ...more,
+  });
+  const inWords = (effects: readonly RolloutEffect[]): string[] =>
+    effects.map((effect) =>
+      effect.do === 'act' ? `act ${effect.actions}` : effect.do === 'say' ? `say ${effect.what}` : effect.do,
+    );
+
+  for (const [death, cause] of [
+    [{}, 'it exited with 3'],
+    [{ kind: 'ended', code: 0 }, 'it ended'],
+    [{ code: 256, signal: 11 }, 'signal 11 ended it'],
+    [{ reason: 'timeout-up' }, 'timeout-up'],
+  ] as const)
+    test(`a run that ends while it is judged is bad: ${cause}`, () => {
+      const { next, effects } = stepRollout(
+        SETTLING,
+        { type: 'died', death: { ...CRASH, ...death } },
+        AROUND,
+        9,
+      );
+      assert.deepEqual(
+        [next.phase, next.bad, next.holdUntil],
+        ['bad', [{ generation: 'two', cause }], undefined],
+      );
+      assert.deepEqual(inWords(effects), ['say judged bad', 'tell']);
+    });
+
+  test('a run that was told to end, or may end by itself, is no fault', () => {
+    const oneshot = { ...AROUND, endIsFault: false };
+    for (const [death, around] of [
+      [{ ...CRASH, kind: 'stopped' }, AROUND],
+      [{ ...CRASH, kind: 'ended', code: 0 }, oneshot],
+    ] as const)
+      assert.equal(stepRollout(SETTLING, { type: 'died', death }, around, 9).next, SETTLING);
+    assert.equal(stepRollout(SETTLING, { type: 'died', death: CRASH }, oneshot, 9).next.phase, 'bad');
+  });
+
+  test('the end of the run before is only a trouble; what could not be executed at all was the new one', () => {
+    const before = { ...SETTLING, from: undefined };
+    const old = stepRollout(before, { type: 'died', death: CRASH }, AROUND, 9).next;
+    assert.deepEqual([old.phase, old.inTrouble, old.troubledAt], ['settling', true, 9]);
+    const refused = { ...CRASH, pgid: undefined };
+    assert.equal(stepRollout(before, { type: 'died', death: refused }, AROUND, 9).next.phase, 'bad');
+  });
+
+  test('a config of no name is not judged', () => {
+    const unnamed = { ...SETTLING, generation: undefined };
+    assert.equal(stepRollout(unnamed, { type: 'died', death: CRASH }, AROUND, 9).next.phase, 'settling');
+    assert.deepEqual(judgementOf('app', unnamed, 9), {
+      service: 'app',
+      seen: null,
+      hold: true,
+      good: null,
+      bad: [],
+      actedMsAgo: null,
+    });
+    assert.equal(judgementOf('app', { ...unnamed, actedAt: 4.4 }, 9).actedMsAgo, 5);
+  });
+
+  test('a new run of what is judged holds up the next again, and says so', () => {
+    const event: RolloutEvent = { type: 'changed', before: { ...RUNS, pid: 6 } };
+    const free = { ...SETTLING, holdUntil: undefined };
+    const { next, effects } = stepRollout(free, event, AROUND, 9);
+    assert.deepEqual([next.holdUntil, inWords(effects)], [Number.POSITIVE_INFINITY, ['tell']]);
+    assert.deepEqual(stepRollout(SETTLING, event, AROUND, 9).effects, []);
+  });
+
+  test('what is still to be done to a service that is meant to be down is not done', () => {
+    const owing: Rollout = { ...newRollout(), phase: 'good', owed: ['reload'], actedAt: 0 };
+    const { next, effects } = stepRollout(owing, { type: 'timeout' }, { ...AROUND, wanted: false }, SPACING);
+    assert.deepEqual([next.phase, next.owed, inWords(effects)], ['good', [], ['tell']]);
+    assert.deepEqual(inWords(stepRollout(owing, { type: 'timeout' }, AROUND, SPACING).effects), [
+      'act reload',
+    ]);
+    assert.equal(stepRollout(owing, { type: 'timeout' }, AROUND, SPACING - 1).deadline, SPACING);
+  });
+
+  test('a oneshot that is done is well once it has been so for settle', () => {
+    const service: Service = { ...RUNS, is: 'done', pid: undefined, readyAt: undefined };
+    const around = { ...AROUND, service };
+    assert.equal(stepRollout(SETTLING, { type: 'timeout' }, around, SETTLE - 1).deadline, SETTLE);
+    const { next, deadline } = stepRollout(SETTLING, { type: 'timeout' }, around, SETTLE);
+    assert.deepEqual([next.phase, next.good, deadline], ['good', 'two', undefined]);
+  });
+
+  test('the same content by another name is the same config', () => {
+    const files = new Map([['/a', 'x']]);
+    const good: Rollout = { ...newRollout(), phase: 'good', generation: 'one', good: 'one', files };
+    const { next } = stepRollout(good, rendered('x', { generation: 'other' }), AROUND, 5);
+    assert.deepEqual([next.phase, next.generation, next.good], ['good', 'other', 'other']);
+    const older = stepRollout(
+      { ...good, good: 'zero' },
+      rendered('x', { generation: 'other' }),
+      AROUND,
+      5,
+    ).next;
+    assert.deepEqual([older.generation, older.good], ['other', 'zero']);
+    const mended = stepRollout(good, rendered('x', { generation: 'one', mended: true }), AROUND, 5);
+    assert.deepEqual(
+      inWords(mended.effects),
+      ['tell', 'say changed', 'act reload'],
+      'it may have read the half of it',
+    );
+  });
+
+  test('of many that are bad the latest are remembered', () => {
+    let rollout = SETTLING;
+    for (let i = 0; i < 20; i++) {
+      const generation = `g${i}`;
+      rollout = stepRollout(
+        { ...SETTLING, generation, bad: rollout.bad },
+        { type: 'died', death: CRASH },
+        AROUND,
+        9,
+      ).next;
+    }
+    assert.deepEqual(
+      rollout.bad.map((each) => each.generation),
+      Array.from({ length: 16 }, (_, i) => `g${i + 4}`),
+    );
   });
 });
 

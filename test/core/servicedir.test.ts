@@ -5,13 +5,16 @@ import {
   bareConfig,
   DEFAULTS,
   emptyServiceDir,
+  loggerOf,
   MAIN_COMMAND,
+  ownerOf,
   type Problem,
   parseServiceDir,
   type RawServiceDir,
   SERVICE_FILES,
   SETTINGS,
   type ServiceConfig,
+  takesEffect,
 } from '../../src/core/servicedir.ts';
 import { runs } from '../nightly.ts';
 
@@ -331,6 +334,34 @@ test('every setting and every program is among the files that help and README sh
     assert.ok(files.includes(name), name);
   for (const [name, doc] of Object.entries(SERVICE_FILES))
     assert.ok(doc?.help && doc.default && doc.takes, `${name} has no words`);
+});
+
+test('when a change of a file takes effect', () => {
+  const rows: [string, string][] = [
+    ['run', 'at the next start'],
+    ['finish', 'at once'],
+    ['type', 'at the next start'],
+    ['timeout-kill', 'at once'],
+    ['timeout-up', 'at the next start'],
+    ['env/PORT', 'at the next start'],
+    ['dependencies.d/db', 'at once'],
+    ['user', 'at the next start'],
+    ['version', 'at the next start'],
+    ['nobody-knows', 'at once'],
+    ['nobody/knows', 'at once'],
+  ];
+  for (const [file, takes] of rows) assert.equal(takesEffect(file), takes, file);
+});
+
+test('a logger has its service’s name, and a service that is called so is none', () => {
+  assert.equal(loggerOf('web'), 'web/log');
+  assert.deepEqual(['web/log', 'web', 'weblog', 'log', '/log'].map(ownerOf), [
+    'web',
+    undefined,
+    undefined,
+    undefined,
+    '',
+  ]);
 });
 
 test('dependencies and templates are taken as found', () => {

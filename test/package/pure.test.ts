@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { findMixture, packageTitle, parseManifest } from '../../src/core/package.ts';
 import { UserError } from '../../src/errors.ts';
 import { parseAddress } from '../../src/package/address.ts';
 import { Names, quote, safePath } from '../../src/package/names.ts';
@@ -195,55 +194,4 @@ describe('options', () => {
         (error: unknown) => error instanceof UserError && message.test(error.message),
       );
     });
-});
-
-describe('a manifest', () => {
-  const parse = (value: unknown) => parseManifest(JSON.stringify(value));
-  const SHOP = { name: 'shop', version: '1.4.2', services: { api: '1.4.2', worker: '1.3.9' } };
-
-  test('of a set', () => {
-    const manifest = parse(SHOP);
-    assert.ok(typeof manifest !== 'string');
-    assert.equal(
-      packageTitle('shop', '1.4.2', manifest.services ?? new Map()),
-      'shop 1.4.2 (api 1.4.2, worker 1.3.9)',
-    );
-    const found = (versions: Record<string, string | undefined>) =>
-      findMixture(manifest, new Map(Object.entries(versions)));
-    assert.deepEqual(found({ api: '1.4.2', worker: undefined }), []);
-    assert.deepEqual(found({ api: '1.4.1', worker: '1.3.9' }), [
-      'services.d/api is of version 1.4.1, not 1.4.2',
-    ]);
-    assert.deepEqual(found({ worker: '1.3.9', old: '1' }), [
-      'services.d/api is missing',
-      'services.d/old is not of it',
-    ]);
-  });
-
-  test('of somebody else is nobody’s business', () => {
-    for (const value of [{ name: 'A web app', icons: [] }, { manifest_version: 3 }, {}]) {
-      const manifest = parse(value);
-      assert.ok(typeof manifest !== 'string');
-      assert.deepEqual(findMixture(manifest, new Map([['x', undefined]])), []);
-    }
-  });
-
-  for (const [value, problem] of [
-    [[], 'expected a JSON object'],
-    [null, 'expected a JSON object'],
-    [{ services: {} }, 'expected "name" and "version" to be words'],
-    [{ ...SHOP, version: 'a\nb' }, 'expected "name" and "version" to be words'],
-    [{ ...SHOP, services: ['api'] }, 'expected "services" to name the version of each service'],
-    [
-      { ...SHOP, services: { api: 1 } },
-      'expected "services" to name the version of each service, got {"api":1}',
-    ],
-    [
-      { ...SHOP, services: { '../x': '1' } },
-      'expected "services" to name the version of each service, got {"../x":"1"}',
-    ],
-  ] as const)
-    test(`${JSON.stringify(value)}: refused`, () => assert.equal(parse(value), problem));
-
-  test('that was cut', () => assert.equal(parseManifest('{"name": "sh'), 'it is no JSON'));
 });
