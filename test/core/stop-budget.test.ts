@@ -29,6 +29,7 @@ describe('reserve', () => {
     assert.equal(reserve(9000, false), 500);
     assert.equal(reserve(9000, true), 1500);
   });
+  test('of a small budget a quarter', () => assert.equal(reserve(1000, true), 250));
   test('however small the budget, the services get most of it', () => {
     fc.assert(
       fc.property(fc.nat(100_000), fc.boolean(), (budget, hook) => {
@@ -49,6 +50,8 @@ describe('patience', () => {
     ['no limit of its own, above another without: half', undefined, 8500, [9000, 9000], 4250],
     ['no limit of its own, above one with: all but the other’s', undefined, 29_500, [30_000, 5000], 24_500],
     ['at the bottom of the way: what is left', 60_000, 700, [60_000], 700],
+    ['no limit of its own, and the plan fits: all that is left', undefined, 8500.5, [5000], 8500.5],
+    ['the plan fits to a hair', undefined, 0.5, [0.5], 0.5],
     ['nothing is left', 5000, 0, [5000], 0],
     ['less than nothing is left', 5000, -20, [5000], 0],
     ['nobody below, as for who came late', 5000, 8500, [], 5000],
