@@ -9,12 +9,12 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Ms } from '../../src/core/duration.ts';
 import type { RawScandir, RawScandirs } from '../../src/os/scandir.ts';
-import type { SpawnEvents, SpawnSpec } from '../../src/os/spawn.ts';
+import type { SpawnEvents, SpawnSpec } from '../../src/os/spawn-spec.ts';
 
 const { SIGKILL, SIGCONT } = constants.signals;
 
 /** The parts that are played here. Whoever imports one of them after this file gets this file. */
-const PLAYED = ['clock', 'exec', 'pipe', 'scandir', 'spawn', 'strays', 'turns'].map(
+const PLAYED = ['children', 'clock', 'exec', 'pipe', 'scandir', 'spawn', 'strays', 'turns'].map(
   (part) => new URL(`../../src/os/${part}.ts`, import.meta.url).href,
 );
 
@@ -238,6 +238,12 @@ function describe({ argv: [file], cwd }: SpawnSpec): { role: Role; owner: string
   return { role: 'hook', owner: file };
 }
 
+/* os/children.ts */
+
+export function isChild(pid: number): boolean {
+  return current.children.has(pid);
+}
+
 /* os/clock.ts */
 
 export function now(): Ms {
@@ -274,7 +280,9 @@ export class Alarm {
 
 /* os/spawn.ts */
 
-export const ours = { has: (pid: number): boolean => current.children.has(pid) };
+export function setsGroups(): boolean {
+  return true;
+}
 
 export function startProcess(spec: SpawnSpec, events: SpawnEvents): void {
   current.start(spec, events);

@@ -80,7 +80,7 @@ export class World {
       scandirs: ['/s'],
       package: undefined,
       command: setup.hasCommand ? ['main'] : undefined,
-      launcher: undefined,
+      hasTerminal: false,
       disabled: new Set(setup.disabled),
       enabled: new Set(),
       program: ['node'],
