@@ -332,6 +332,26 @@ describe('no restart-delay at all', () => {
   });
 });
 
+test('a service that nobody has started', () => {
+  assert.deepEqual(newService(7), {
+    is: 'down',
+    want: 'down',
+    since: 7,
+    deadline: undefined,
+    pid: undefined,
+    startedAt: 7,
+    readyAt: undefined,
+    death: undefined,
+    crashes: 0,
+    delay: 0,
+    notBefore: 7,
+    fault: undefined,
+    ordered: false,
+    killed: false,
+  });
+  assert.equal(FINISH_NO_RESTART, 125, 's6’s');
+});
+
 test('isForgiven: not what was never ready', () => {
   assert.equal(isForgiven({ ...newService(0), is: 'up', pid: 1 }, CONFIG, 1e9), false);
 });

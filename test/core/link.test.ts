@@ -7,6 +7,8 @@ import {
   decodeOrder,
   decodeReport,
   encode,
+  LINK_ENV,
+  MAX_LINE,
   type RenderedFile,
   type Report,
 } from '../../src/core/link.ts';
@@ -152,6 +154,51 @@ test('decoding throws at nothing, and lets nothing through that is not of its sh
     { numRuns: runs(3000, 10) },
   );
   assert.ok(understood > 30, `only ${understood} were reports: the walk says little`);
+});
+
+test('a generation’s name is cut, and who understands nothing is told no more than a line', () => {
+  const report = decodeReport(
+    encode({ type: 'rendered', service: 'a', files: [], generation: `${'x'.repeat(64)}y` }),
+  );
+  assert.deepEqual(report, { type: 'rendered', service: 'a', files: [], generation: 'x'.repeat(64) });
+  assert.deepEqual([MAX_LINE, LINK_ENV], [1_048_576, 'SUPERVISE_LINK_FD']);
+});
+
+test('what else a report says is passed over where it is of another kind', () => {
+  const line = (more: object): string =>
+    JSON.stringify({ type: 'rendered', service: 'a', files: [], ...more });
+  assert.deepEqual(decodeReport(line({ generation: 7, canGoBack: 'yes', mended: 1 })), {
+    type: 'rendered',
+    service: 'a',
+    files: [],
+  });
+  const waiting = { type: 'waiting', service: 'a', missing: [] };
+  const file = { dest: '/a', digest: 'x', onChange: 'none' };
+  for (const stale of [
+    null,
+    7,
+    {},
+    { generation: 'x' },
+    { files: [] },
+    { generation: 'x', files: [file, 1] },
+  ])
+    assert.deepEqual(decodeReport(JSON.stringify({ ...waiting, stale })), waiting, JSON.stringify(stale));
+  const whole = { ...waiting, stale: { generation: 'x', files: [file] } };
+  assert.deepEqual(decodeReport(JSON.stringify(whole)), whole);
+  for (const services of [
+    7,
+    [7],
+    [null],
+    [{ service: 'a', bad: [1] }],
+    [{ bad: [] }],
+    [{ service: 'a', bad: [] }, {}],
+  ])
+    assert.equal(decodeOrder(JSON.stringify({ type: 'judgements', services })), undefined);
+  for (const bad of [{ dest: 7 }, { digest: 7 }, { onChange: 7 }, { onChange: 'restart ' }])
+    assert.equal(
+      decodeReport(JSON.stringify({ type: 'rendered', service: 'a', files: [{ ...file, ...bad }] })),
+      undefined,
+    );
 });
 
 describe('actionFor', () => {

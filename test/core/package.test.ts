@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { findMixture, packageTitle, parseManifest } from '../../src/core/package.ts';
+import { findMixture, MARKER, packageTitle, parseManifest, WORK } from '../../src/core/package.ts';
 
 describe('a manifest', () => {
   const parse = (value: unknown) => parseManifest(JSON.stringify(value));
@@ -64,11 +64,16 @@ describe('a manifest', () => {
     for (const name of ['a/b', '.a', '', 'a\n', 'x'.repeat(201)])
       assert.equal(typeof parse({ ...SHOP, services: { [name]: '1' } }), 'string', JSON.stringify(name));
     const long = parse({ ...SHOP, services: { ['x/'.repeat(400)]: '1' } });
-    assert.ok(typeof long === 'string' && long.length < 300, String(long));
+    const told = 'expected "services" to name the version of each service, got ';
+    assert.ok(typeof long === 'string' && long.startsWith(told));
+    assert.equal(long.length, told.length + 200);
   });
 
   test('without services its title is its name and version', () =>
     assert.equal(packageTitle('shop', '1', new Map()), 'shop 1'));
+
+  test('its files in a package’s directory are dot-files', () =>
+    assert.deepEqual([MARKER, WORK], ['.supervise-package.json', '.supervise-package']));
 
   test('that was cut', () => assert.equal(parseManifest('{"name": "sh'), 'it is no JSON'));
 });

@@ -499,6 +499,75 @@ describe('a step', () => {
     );
   });
 
+  test('nothing is known of a service that was given no config yet', () => {
+    assert.deepEqual(newRollout(), {
+      phase: 'unproven',
+      generation: undefined,
+      files: new Map(),
+      from: undefined,
+      good: undefined,
+      bad: [],
+      owed: [],
+      actedAt: undefined,
+      canGoBack: false,
+      holdUntil: undefined,
+      trialSince: undefined,
+      readyTook: 0,
+      isDoubtful: false,
+      hasBeenReady: false,
+      inTrouble: false,
+      troubledAt: undefined,
+    });
+  });
+
+  test('a crash ahead of the report of its cause is blamed on it, for a second', () => {
+    const crashed: Rollout = {
+      ...SETTLING,
+      phase: 'unproven',
+      generation: 'one',
+      holdUntil: undefined,
+      inTrouble: true,
+      troubledAt: 0,
+    };
+    const at = (now: number): Rollout => stepRollout(crashed, rendered('two'), AROUND, now).next;
+    assert.deepEqual([at(1000).phase, at(1001).phase], ['settling', 'unproven']);
+    const never = { ...crashed, hasBeenReady: false, inTrouble: false };
+    assert.equal(stepRollout(never, rendered('two'), AROUND, 5).next.phase, 'unproven');
+    const wellAgain = { ...crashed, inTrouble: false, troubledAt: undefined };
+    assert.equal(stepRollout(wellAgain, rendered('two'), AROUND, 5000).next.phase, 'settling');
+    const long = { ...crashed, troubledAt: undefined };
+    assert.equal(stepRollout(long, rendered('two'), AROUND, 5).next.phase, 'unproven');
+  });
+
+  test('what is blamed and what may follow is put off for twelve times settle, no longer', () => {
+    const owing: Rollout = { ...SETTLING, from: undefined, owed: ['reload'] };
+    const at = (now: number): number | undefined =>
+      stepRollout(owing, { type: 'timeout' }, AROUND, now).next.holdUntil;
+    assert.equal(at(12 * SETTLE - 1), 12 * SETTLE - 1 + SPACING);
+    assert.equal(at(12 * SETTLE), Number.POSITIVE_INFINITY);
+    const begun = stepRollout(
+      { ...owing, trialSince: undefined },
+      { type: 'timeout' },
+      AROUND,
+      50 * SETTLE,
+    ).next;
+    assert.equal(begun.holdUntil, 50 * SETTLE + SPACING, 'a trial that begins now');
+  });
+
+  test('a service has settle to become ready, or twice what it took before', () => {
+    const around = { ...AROUND, service: { ...RUNS, is: 'up' as const, readyAt: undefined } };
+    const due = (readyTook: number): number | undefined =>
+      stepRollout({ ...SETTLING, readyTook }, { type: 'timeout' }, around, 1).deadline;
+    assert.deepEqual([due(0), due(SETTLE / 2), due(SETTLE)], [SETTLE, SETTLE, 2 * SETTLE]);
+    const late = stepRollout(
+      { ...SETTLING, readyTook: SETTLE },
+      { type: 'timeout' },
+      around,
+      2 * SETTLE,
+    ).next;
+    assert.deepEqual(late.bad, [{ generation: 'two', cause: 'it was not ready within 2.0s' }]);
+  });
+
   test('of many that are bad the latest are remembered', () => {
     let rollout = SETTLING;
     for (let i = 0; i < 20; i++) {

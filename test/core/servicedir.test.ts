@@ -99,6 +99,8 @@ const GOOD: [string, string, Partial<ServiceConfig>][] = [
   ['type', 'oneshot', { type: 'oneshot', restart: 'never' }],
   ['health-interval', '500ms', { healthInterval: 500 }],
   ['health-retries', '1', { healthRetries: 1 }],
+  ['health-retries', '1000000', { healthRetries: 1_000_000 }],
+  ['health-interval', '1', { healthInterval: 1 }],
   ['user', 'app\n', {}],
   ['user', '1000:0', {}],
 ];
@@ -139,7 +141,7 @@ describe('a setting', () => {
     ['notification-fd', ['', '2', '0', '256', 'three', '3.0', '0x3', '3 4']],
     ['type', ['', 'bundle', 'Longrun']],
     ['health-interval', ['', '0', 'often']],
-    ['health-retries', ['', '0', 'x']],
+    ['health-retries', ['', '0', 'x', '1000001']],
     ['user', ['', ':app', 'a b', 'a:b:c', 'app:']],
   ];
   for (const [file, texts] of BAD)
@@ -164,8 +166,8 @@ describe('a setting', () => {
   });
 
   test('a long value is cut in the complaint, and a control character cannot reach a terminal', () => {
-    const [long] = parseServiceDir(raw({ restart: 'x'.repeat(4000) })).problems;
-    assert.ok((long?.message.length ?? 999) < 150);
+    const [long] = parseServiceDir(raw({ restart: `  ${'x'.repeat(4000)}` })).problems;
+    assert.match(long?.message ?? '', /got "x{60}"$/);
     const [control] = parseServiceDir(raw({ restart: '\x1b[2Jalways' })).problems;
     assert.ok(control && !control.message.includes('\x1b'));
   });
