@@ -9,6 +9,7 @@ import {
   FINISH_NO_RESTART,
   isAlive,
   isForgiven,
+  isUp,
   type LifeConfig,
   newService,
   type Service,
@@ -350,6 +351,25 @@ test('a service that nobody has started', () => {
     killed: false,
   });
   assert.equal(FINISH_NO_RESTART, 125, 's6’s');
+});
+
+test('who lives, and on whom others may depend', () => {
+  const states: State[] = [
+    'down',
+    'starting',
+    'up',
+    'ready',
+    'done',
+    'stopping',
+    'finishing',
+    'backoff',
+    'failed',
+  ];
+  const those = (is: (service: Service) => boolean, pid?: number): State[] =>
+    states.filter((state) => is({ ...newService(0), is: state, pid }));
+  assert.deepEqual(those(isAlive), ['starting', 'finishing'], 'a child may be on its way');
+  assert.deepEqual(those(isAlive, 7), states);
+  assert.deepEqual(those(isUp), ['ready', 'done']);
 });
 
 test('isForgiven: not what was never ready', () => {

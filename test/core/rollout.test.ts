@@ -520,6 +520,23 @@ describe('a step', () => {
     });
   });
 
+  test('a service that has given up is judged no more, but gets what is still owed to it', () => {
+    const failed: Service = { ...RUNS, is: 'failed', pid: undefined };
+    const around = { ...AROUND, service: failed };
+    const event: RolloutEvent = { type: 'changed', before: RUNS };
+    const { next, effects, deadline } = stepRollout(SETTLING, event, around, 5);
+    assert.deepEqual(
+      [next.phase, next.holdUntil, next.from, deadline],
+      ['unproven', undefined, undefined, undefined],
+    );
+    assert.deepEqual(inWords(effects), ['tell']);
+    assert.equal(stepRollout(SETTLING, { type: 'timeout' }, around, 5).next.phase, 'settling');
+    const owing: Rollout = { ...SETTLING, owed: ['reload'], actedAt: 4 };
+    assert.deepEqual(stepRollout(owing, event, around, 5).next.owed, ['reload']);
+    const backoff = { ...AROUND, service: { ...failed, is: 'backoff' as const } };
+    assert.equal(stepRollout(SETTLING, event, backoff, 5).next.phase, 'settling');
+  });
+
   test('a crash ahead of the report of its cause is blamed on it, for a second', () => {
     const crashed: Rollout = {
       ...SETTLING,

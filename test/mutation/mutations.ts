@@ -167,8 +167,9 @@ const MUTATE: Partial<Record<Kind, readonly Mutate[]>> = {
       // What is changed of something that is copied.
       if (!node.properties.some(({ kind }) => kind === Kind.SpreadAssignment)) return;
       for (const property of node.properties) {
-        const comma = text[property.end] === ',' ? 1 : 0;
-        put(node, property.getStart(file), property.end + comma, '');
+        const end = property.end + (text[property.end] === ',' ? 1 : 0);
+        if (!WORDS.includes((property as Parts).name?.getText(file)))
+          put(property, property.getStart(file), end, '');
       }
     },
   ],
