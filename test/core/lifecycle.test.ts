@@ -992,6 +992,12 @@ test('what is not of a state leaves it as it is, the very same object', () => {
     }
 });
 
+test('verdict: what was told to stop and is wanted starts again, however often it is to run', () => {
+  const death: Death = { kind: 'stopped', code: 0, signal: 0, ranMs: 5, reason: undefined, pgid: 7 };
+  for (const want of ['up', 'once'] as const)
+    assert.deepEqual(verdict({ ...newService(0), want, death }, CONFIG, 0), { to: 'restart', delayMs: 0 });
+});
+
 test('verdict: nothing that never died is started by it', () => {
   assert.deepEqual(verdict(newService(0), CONFIG, 0), { to: 'down' });
   assert.deepEqual(verdict({ ...newService(0), want: 'up' }, CONFIG, 0), { to: 'down' });
@@ -1075,6 +1081,7 @@ class World {
     this.#arm(next.deadline);
     if (event.type === 'up' || event.type === 'restart') this.#ordered = true;
     if (event.type === 'down') this.#ordered = false;
+    this.#holdOrder(before, event);
     this.#holdDeath(before, event);
     this.#holdPolicy(before, effects);
     for (const effect of effects) this.#perform(effect, before);
@@ -1084,6 +1091,21 @@ class World {
   #arm(due: number | undefined): void {
     if (due === undefined) this.alarm = undefined;
     else if (this.alarm?.due !== due) this.alarm = { due, rung: false };
+  }
+
+  /** What is ordered is what is wanted from then on; nobody else wants anything, but that what is over is not wanted up. */
+  #holdOrder(before: Service, event: Event): void {
+    const { want, is } = this.service;
+    if (event.type === 'down') assert.equal(want, 'down');
+    else if (event.type === 'up') assert.equal(want, event.once ? 'once' : 'up');
+    else if (event.type === 'restart')
+      assert.equal(want, before.want === 'once' && isAlive(before) ? 'once' : 'up');
+    else
+      assert.ok(want === before.want || (want === 'down' && is === 'down'), `${event.type} makes it ${want}`);
+    const isOrder = event.type === 'up' || event.type === 'restart';
+    if (isOrder && !isAlive(before) && (event.type === 'restart' || before.is !== 'done'))
+      assert.equal(is, 'starting');
+    if (event.type === 'down' && !isAlive(before)) assert.equal(is, 'down');
   }
 
   /** A run that ended is told as one death, once, and nothing else is. */

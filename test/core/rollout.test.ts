@@ -537,6 +537,36 @@ describe('a step', () => {
     assert.equal(stepRollout(SETTLING, event, backoff, 5).next.phase, 'settling');
   });
 
+  test('a report that comes again asks for nothing', () => {
+    const first = stepRollout({ ...newRollout(), phase: 'good' }, rendered('x'), AROUND, 500);
+    assert.deepEqual(inWords(first.effects), ['tell', 'say changed', 'act reload']);
+    assert.deepEqual(inWords(stepRollout(first.next, rendered('x'), AROUND, 600).effects), ['tell']);
+  });
+
+  test('a file that is gone is forgotten, and may be new again', () => {
+    const files = new Map([
+      ['/a', 'x'],
+      ['/b', 'x'],
+    ]);
+    const good: Rollout = { ...newRollout(), phase: 'good', generation: 'x', files };
+    const { next } = stepRollout(good, rendered('x'), AROUND, 5);
+    assert.deepEqual([[...next.files.keys()], next.canGoBack, next.phase], [['/a'], true, 'good']);
+    assert.equal(stepRollout(good, rendered('x', { canGoBack: false }), AROUND, 5).next.canGoBack, false);
+  });
+
+  test('only the files that it was well on end a trouble', () => {
+    const troubled: Rollout = { ...newRollout(), hasBeenReady: true, inTrouble: true, troubledAt: -5000 };
+    const back = { canGoBack: false };
+    assert.equal(stepRollout(troubled, rendered('x', back), AROUND, 5).next.inTrouble, true);
+    const bad: Rollout = { ...troubled, phase: 'bad' };
+    const taken = stepRollout(bad, rendered('x', back), AROUND, 5);
+    assert.deepEqual([taken.next.inTrouble, taken.next.phase], [false, 'recovering']);
+    assert.deepEqual(inWords(taken.effects), ['tell', 'say changed', 'say taken back', 'act restart']);
+    const other = stepRollout(bad, rendered('x'), AROUND, 5);
+    assert.deepEqual([other.next.inTrouble, other.next.phase], [true, 'settling']);
+    assert.deepEqual(inWords(other.effects), ['tell', 'say changed', 'act restart']);
+  });
+
   test('a crash ahead of the report of its cause is blamed on it, for a second', () => {
     const crashed: Rollout = {
       ...SETTLING,
