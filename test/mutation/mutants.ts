@@ -2,35 +2,30 @@
  * Makes one mistake after the other in src/core/ and holds the tests of core against it: a mistake that no test sees is a
  * survivor. `npm run mutants [-- --file core/x.ts] [--line N] [--sample N] [--seed S] [--jobs 2]`
  *
- * Each mutant is a copy of core in a temp directory; the worktree is never touched. First the tests that bear the file's
- * name, then the others of test/core/ that load it. A mutant that never ends is stopped by its CPU time, so that a busy
- * machine kills none. Survivors that are known, and why they are none (survivors.ts), are passed over; a new one is named, and
- * the exit code is 1.
+ * Nothing is written: a mutant is a module of its own in a worker's memory (worker.ts). First the tests that bear the file's
+ * name, then the others of test/core/ that load it. A mutant that never ends is stopped by its CPU time, so that a busy machine
+ * kills none. Survivors that are known, and why no test can see them (survivors.ts), are passed over; a new one is named, and the
+ * exit code is 1.
  */
-import { spawn } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { API } from 'typescript/unstable/sync';
 import { type Mutation, mutationsOf } from './mutations.ts';
 import { SURVIVORS } from './survivors.ts';
+import type { Trial, Verdict } from './worker.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CORE = 'src/core';
 /** Data: words for help. */
 const WORDS_ONLY = ['environment.ts', 'goal.ts', 'hook-docs.ts'];
-/** Ten times what the tests of core take. */
-const CPU_SECONDS = 12;
+/** Many times what the tests of one file take. */
+const MOST_CPU_MS = 15_000;
+/** The kernel's clock ticks, as /proc counts CPU time. */
+const TICK_MS = 10;
+/** Modules are never unloaded. */
+const TRIALS_EACH = 150;
 
 interface Mutant extends Mutation {
   /** `core/x.ts` */
@@ -65,8 +60,8 @@ console.log(`${mutants.length} mutants${options.sample === undefined ? '' : `, s
 const results: Result[] = [];
 /** File of core → the tests that load it. */
 const tests = new Map<string, readonly string[]>();
-/** Test → whether it passes as things are. */
-const isSound = new Map<string, Promise<boolean>>();
+let trials = 0;
+await mustPass();
 await Promise.all(Array.from({ length: Number(options.jobs) }, work));
 process.exitCode = report();
 
@@ -104,56 +99,72 @@ function sample(
     .map(({ mutant }) => mutant);
 }
 
-/** One worker: a copy of what the tests of core need, and mutants as long as there are any. */
+/** Without a mistake they must pass, or nothing that follows means anything. */
+async function mustPass(): Promise<void> {
+  const worker = startWorker();
+  for (const file of new Set(mutants.map((mutant) => mutant.file)))
+    if (!(await survives(worker, file, readCore(file))))
+      throw new Error(`the tests of ${file} fail without any mistake`);
+  worker.kill();
+}
+
+/** Mutants, one after the other, as long as there are any. */
 async function work(): Promise<void> {
-  const copy = mkdtempSync(join(tmpdir(), 'supervise-mutants-'));
-  try {
-    for (const path of [
-      CORE,
-      'src/errors.ts',
-      'test/core',
-      'test/nightly.ts',
-      'test/mutation/bail.ts',
-      'package.json',
-    ]) {
-      mkdirSync(dirname(join(copy, path)), { recursive: true });
-      cpSync(join(ROOT, path), join(copy, path), { recursive: true });
-    }
-    symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-    // Without a mistake they must pass, or nothing that follows means anything.
-    for (const test of new Set(mutants.flatMap(({ file }) => testsOf(file))))
-      if (!isSound.has(test)) isSound.set(test, run(copy, test));
-    for (const [test, isPassed] of isSound)
-      if (!(await isPassed)) throw new Error(`${test} fails without any mistake`);
-    for (let mutant = mutants.shift(); mutant; mutant = mutants.shift()) {
-      const path = join(copy, 'src', mutant.file);
-      const text = readFileSync(path, 'utf8');
-      writeFileSync(path, text.slice(0, mutant.start) + mutant.text + text.slice(mutant.end));
-      const survived = await passes(copy, mutant.file);
-      writeFileSync(path, text);
-      results.push({ mutant, survived });
-      if (survived && !isKnown(mutant)) tell(mutant);
-    }
-  } finally {
-    rmSync(copy, { recursive: true });
+  let worker = startWorker();
+  for (let count = 1, mutant = mutants.shift(); mutant; count++, mutant = mutants.shift()) {
+    if (count % TRIALS_EACH === 0) worker.kill();
+    if (worker.killed) worker = startWorker();
+    const text = readCore(mutant.file);
+    const changed = text.slice(0, mutant.start) + mutant.text + text.slice(mutant.end);
+    const survived = await survives(worker, mutant.file, changed);
+    results.push({ mutant, survived });
+    if (survived && !isKnown(mutant)) tell(mutant);
   }
+  worker.kill();
 }
 
-/** Whether all tests pass that load the file. */
-async function passes(copy: string, file: string): Promise<boolean> {
-  for (const test of testsOf(file)) if (!(await run(copy, test))) return false;
-  return true;
-}
-
-function run(copy: string, test: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const command = `ulimit -t ${CPU_SECONDS}; exec "$0" --import ./test/mutation/bail.ts "$1"`;
-    const child = spawn('nice', ['sh', '-c', command, process.execPath, test], {
-      cwd: copy,
-      stdio: 'ignore',
-    });
-    child.once('close', (code) => resolve(code === 0));
+function startWorker(): ChildProcess {
+  const program = join(import.meta.dirname, 'worker.ts');
+  return spawn('nice', ['-n', '5', process.execPath, program], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+}
+
+/** Whether all tests pass that load the file; one that never ends fails, and the worker with it. */
+function survives(worker: ChildProcess, file: string, text: string): Promise<boolean> {
+  const trial: Trial = { id: ++trials, path: join(ROOT, 'src', file), text, tests: testsOf(file) };
+  return new Promise((resolve) => {
+    const end = (survived: boolean): void => {
+      clearInterval(watch);
+      worker.off('message', answer);
+      worker.off('exit', fail);
+      resolve(survived);
+    };
+    const answer = (verdict: Verdict): void => end(verdict.survived);
+    const fail = (): void => {
+      worker.kill('SIGKILL');
+      end(false);
+    };
+    let begun: number | undefined;
+    const watch = setInterval(() => {
+      begun ??= cpuOf(worker.pid);
+      if (cpuOf(worker.pid) - begun > MOST_CPU_MS) fail();
+    }, 500);
+    worker.on('message', answer);
+    worker.on('exit', fail);
+    worker.send(trial);
+  });
+}
+
+/** The CPU time of a process, in ms. */
+function cpuOf(pid: number | undefined): number {
+  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const [user, system] = fields.split(' ').slice(11, 13);
+  return (Number(user) + Number(system)) * TICK_MS;
+}
+
+function readCore(file: string): string {
+  return readFileSync(join(ROOT, 'src', file), 'utf8');
 }
 
 function testsOf(file: string): readonly string[] {
@@ -169,7 +180,7 @@ function findTests(file: string): string[] {
   return readdirSync(directory)
     .filter((name) => name.endsWith('.test.ts') && loads(join(directory, name)).has(join(ROOT, 'src', file)))
     .sort((a, b) => Number(b.startsWith(own)) - Number(a.startsWith(own)))
-    .map((name) => `test/core/${name}`);
+    .map((name) => join(directory, name));
 }
 
 /** All that is loaded with a file, by its import statements. */
