@@ -10,7 +10,7 @@ type Kind = (typeof STRENGTH)[number];
 
 /** Reads an action as templates name it; undefined for what is none. */
 export function parseAction(text: string): Action | undefined {
-  const [, kind = '', what = ''] = /^(\S+)(?:\s+(.*\S))?\s*$/s.exec(text) ?? [];
+  const [, kind = '', what = ''] = /^(\S+)(?:\s+(.*\S))?/s.exec(text) ?? [];
   if (kind === 'signal' && parseSignal(what) !== undefined) return `signal ${what}`;
   if (kind === 'run' && what !== '' && !what.includes('\0')) return `run ${what}`;
   const bare = what === '' && (kind === 'restart' || kind === 'reload' || kind === 'none');
@@ -25,5 +25,5 @@ export function strongest(actions: readonly Action[]): readonly Action[] {
 
 /** The word that an action begins with. */
 export function kindOf(action: Action): Kind {
-  return action.split(' ', 1)[0] as Kind;
+  return action.split(' ')[0] as Kind;
 }

@@ -5,8 +5,8 @@
  */
 export function oomCounters(cgroup: string, mountinfo: string): string[] {
   const groups = cgroup.split('\n').flatMap((line) => {
-    const [, controllers, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
-    return controllers === undefined || path === undefined ? [] : [{ controllers, path }];
+    const [, controllers = '', path] = /^\d+:([^:]*):(\/.*)/.exec(line) ?? [];
+    return path === undefined ? [] : [{ controllers, path }];
   });
   const unified = groups.find(({ controllers }) => controllers === '');
   const memory = groups.find(({ controllers }) => controllers.split(',').includes('memory'));
@@ -35,9 +35,9 @@ interface Mount {
 
 function parseMount(line: string): Mount[] {
   const [before = '', after = ''] = line.split(' - ');
-  const [, , , root, point] = before.split(' ');
-  const [type, , options = ''] = after.split(' ');
-  if (root === undefined || point === undefined || type === undefined) return [];
+  const [, , , root = '', point] = before.split(' ');
+  const [type = '', , options = ''] = after.split(' ');
+  if (point === undefined) return [];
   return [{ root: unescaped(root), point: unescaped(point), type, options: options.split(',') }];
 }
 

@@ -25,9 +25,9 @@ export interface Wait {
 export function parseWait(text: string): Wait | undefined {
   const [least = '', most, ...more] = text.split(':');
   const min = parseDuration(least);
-  const max = most === undefined ? (min ?? 0) * 4 : parseDuration(most);
-  if (min === undefined || max === undefined || max < min || more.length > 0) return undefined;
-  return { min, max };
+  if (min === undefined || more.length > 0) return undefined;
+  const max = most === undefined ? min * 4 : parseDuration(most);
+  return max === undefined || max < min ? undefined : { min, max };
 }
 
 /** A time as people read it: `850ms`, `3.0s`, `4m10s`, `2h05m`, `3d04h`. */

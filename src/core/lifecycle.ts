@@ -195,7 +195,7 @@ const wishRestart: Rule<EventOf<'restart'>> = (service) => ({
   effects: [],
 });
 const wishDown: Rule<EventOf<'down'>> = (service, event) => ({
-  next: { ...service, want: 'down', ordered: false, deadline: earlier(service.deadline, event.killBy) },
+  next: { ...service, want: 'down', deadline: earlier(service.deadline, event.killBy) },
   effects: [],
 });
 
@@ -204,10 +204,9 @@ const startAfresh: Rule<EventOf<'up'> | EventOf<'restart'>> = (service, event, _
   start({ ...service, want: event.type === 'up' && event.once ? 'once' : 'up', crashes: 0, delay: 0 }, now);
 const stop: Rule<EventOf<'down'>> = (service, event, config, now) =>
   halt({ ...service, want: 'down' }, config, now, event.killBy);
-const stopForRestart: Rule<EventOf<'restart'>> = (service, _event, config, now) =>
-  halt({ ...service, want: service.want === 'once' ? 'once' : 'up', ordered: true }, config, now);
+const stopForRestart: Rule<EventOf<'restart'>> = (service, _event, config, now) => halt(service, config, now);
 const goDown: Rule<EventOf<'down'>> = (service, _event, _config, now) => ({
-  next: enter({ ...service, want: 'down', ordered: false }, 'down', now),
+  next: enter({ ...service, want: 'down' }, 'down', now),
   effects: [],
 });
 const setWant: Rule<EventOf<'up'>> = (service, event) => ({
@@ -250,7 +249,7 @@ const TABLE: Table = {
     }),
     kill: killChild,
     spawned(service, { pid }, config, now) {
-      const run = { ...service, pid, startedAt: now, readyAt: undefined, fault: undefined };
+      const run = { ...service, pid, startedAt: now, readyAt: undefined };
       if (run.killed) return killRun(run, { type: 'kill' }, config, now);
       if (run.want === 'down') return halt(run, config, now, service.deadline);
       if (config.type === 'longrun' && !config.notifies)
@@ -432,7 +431,7 @@ function died(
  * otherwise the delay doubles up to the greatest. Both are forgotten once the service stayed ready for the greatest.
  */
 function backoff(service: Service, death: Death, config: LifeConfig, now: Ms): Service {
-  if (death.kind === 'stopped') return { ...service, notBefore: now };
+  if (death.kind === 'stopped') return service;
   const { min, max } = config.restartDelay;
   const before = isForgiven(service, config, now) ? { crashes: 0, delay: 0 } : service;
   const crashes = death.kind === 'crash' ? before.crashes + 1 : 0;
@@ -455,7 +454,7 @@ function settle(service: Service, finishCode: number | undefined, config: LifeCo
   if (death.pgid !== undefined) effects.push({ do: 'sweep', pgid: death.pgid });
   let next: Service;
   if (to.to === 'restart' && to.delayMs === 0) {
-    const started = start({ ...service, pid: undefined }, now);
+    const started = start(service, now);
     next = started.next;
     effects.push(...started.effects);
   } else if (to.to === 'restart') {
@@ -463,7 +462,7 @@ function settle(service: Service, finishCode: number | undefined, config: LifeCo
   } else {
     const asked = service.want === 'down';
     const want: Want = to.to === 'down' ? 'down' : service.want;
-    next = { ...enter(service, to.to, now), pid: undefined, want, ordered: false };
+    next = { ...enter(service, to.to, now), pid: undefined, want };
     // Ahead of `over`, which may stop the tree, and with it the hooks of crashes.
     if (death.kind === 'crash') effects.push({ do: 'crashed', death, next: to });
     if (!asked && to.to !== 'done') effects.push({ do: 'over', death });

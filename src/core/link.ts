@@ -149,10 +149,10 @@ export function actionsFor(
   return changed.length === 0 ? undefined : strongest(changed.map((file) => file.onChange));
 }
 
-function parse(line: string): Record<string, unknown> | undefined {
+function parse(line: string): Record<string, unknown> | null | undefined {
   try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    // Of what is no object nothing is found either.
+    return JSON.parse(line) as Record<string, unknown> | null;
   } catch {
     return undefined;
   }

@@ -199,10 +199,8 @@ function rendered(
     generation,
     phase: 'unproven',
     from: undefined,
-    owed: [],
     canGoBack,
     holdUntil: undefined,
-    isDoubtful: was === 'bad' && rollout.isDoubtful,
     inTrouble: rollout.inTrouble && !isBack,
   };
   // It will be started on these files anyway; what they do to it then is told by its first run.
@@ -214,7 +212,7 @@ function rendered(
     const then = isBack ? held({ ...next, phase: 'recovering' }) : onTrial(next, canBlame, now);
     return act(then, ['restart'], around, now, effects);
   }
-  if (actions[0] === 'none') return { ...next, from: now, owed: rollout.owed };
+  if (actions[0] === 'none') return { ...next, from: now };
   return {
     ...onTrial(next, canBlame && (was === 'settling' || wasWell(rollout, now)), now),
     isDoubtful: was !== 'good' && actions[0] !== 'restart',
@@ -276,7 +274,7 @@ function forgiven(rollout: Rollout, effects: RolloutEffect[]): Rollout {
 
 /** @param canBlame otherwise it is only waited for the service to be well */
 function onTrial(rollout: Rollout, canBlame: boolean, now: Ms): Rollout {
-  if (!canBlame) return { ...rollout, phase: 'unproven' };
+  if (!canBlame) return rollout;
   return held({ ...rollout, phase: 'settling', trialSince: rollout.trialSince ?? now });
 }
 

@@ -45,6 +45,8 @@ const rows: [string, string, string, string[]][] = [
     V2.replace('/sys/fs/cgroup', '/my\\040groups'),
     ['/my groups/memory.events'],
   ],
+  ['a line that is none', 'x5:memory:/a\n0::/b\n', `${V1('/')}\n${V2}`, ['/sys/fs/cgroup/b/memory.events']],
+  ['a mount that is cut', '0::/\n', '30 23 0:26 /\n30 23 - cgroup2 x rw\n30 23 0:26 / - cgroup2 x rw', []],
   ['none mounted', '0::/\n', '22 1 0:20 / /proc rw - proc proc rw', []],
   ['nothing to read', '', '', []],
 ];
@@ -55,5 +57,6 @@ test('the counter of both versions', () => {
   assert.equal(parseOomKills('low 0\nhigh 0\nmax 4\noom 4\noom_kill 3\noom_group_kill 0\n'), 3);
   assert.equal(parseOomKills('oom_kill_disable 0\nunder_oom 0\noom_kill 12\n'), 12);
   assert.equal(parseOomKills('oom_kill_disable 0\nunder_oom 0\n'), undefined, 'a kernel before 4.13');
-  assert.equal(parseOomKills(''), undefined);
+  for (const text of ['', 'not_oom_kill 3\n', 'oom_kill 3 more\n', 'oom_kill x\n'])
+    assert.equal(parseOomKills(text), undefined, text);
 });

@@ -685,6 +685,35 @@ describe('a stop', () => {
   });
 });
 
+test('a kill changes neither since when it is stopping nor what finish has', () => {
+  const service = tell({ hasFinish: true }, [
+    [0, up, 'starting | run'],
+    [0, spawned(10), 'ready'],
+    [1, down, 'stopping @5001 | term 10'],
+    [5001, timeout, 'stopping | kill 10'],
+  ]);
+  assert.deepEqual([service.since, service.killed], [1, true]);
+  const config = { ...CONFIG, hasFinish: true };
+  const finishing = step(service, died(9), config, 5002).next;
+  assert.deepEqual([finishing.is, finishing.killed], ['finishing', false]);
+  const { next, effects } = step(finishing, spawned(11), config, 5003);
+  assert.deepEqual([next.is, next.deadline, effects], ['finishing', 10_003, []]);
+});
+
+test('a kill of what runs is remembered, and what it died of is told', () => {
+  const service = tell({}, [
+    [0, up, 'starting | run'],
+    [0, spawned(10), 'ready'],
+    [3, kill, 'stopping | kill 10'],
+  ]);
+  assert.deepEqual([service.since, service.killed], [3, true]);
+  const { next } = step(service, { type: 'exited', code: 0, signal: 9, reason: 'oom' }, CONFIG, 4);
+  assert.deepEqual(
+    [next.death?.kind, next.death?.reason, next.fault, next.killed],
+    ['stopped', 'oom', undefined, false],
+  );
+});
+
 describe('an ordered restart', () => {
   test('of what runs: stop, finish, start, with no delay and no crash', () => {
     const service = tell({ hasFinish: true, restart: 'never' }, [

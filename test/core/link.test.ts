@@ -94,7 +94,18 @@ describe('what is no report', () => {
   ];
   for (const [name, value] of rows)
     test(name, () => assert.equal(decodeReport(JSON.stringify(value)), undefined));
-  for (const text of ['', '{', 'nonsense', '{"type":"rendered"', '\0', '"rescan"'])
+  for (const text of [
+    '',
+    '{',
+    '7',
+    'null',
+    '"x"',
+    'true',
+    'nonsense',
+    '{"type":"rendered"',
+    '\0',
+    '"rescan"',
+  ])
     test(JSON.stringify(text), () => {
       assert.equal(decodeReport(text), undefined);
       assert.equal(decodeOrder(text), undefined);

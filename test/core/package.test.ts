@@ -13,6 +13,7 @@ describe('a manifest', () => {
       packageTitle('shop', '1.4.2', manifest.services ?? new Map()),
       'shop 1.4.2 (api 1.4.2, worker 1.3.9)',
     );
+    assert.deepEqual([manifest.name, manifest.version], ['shop', '1.4.2']);
     const found = (versions: Record<string, string | undefined>) =>
       findMixture(manifest, new Map(Object.entries(versions)));
     assert.deepEqual(found({ api: '1.4.2', worker: undefined }), []);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import type { Action } from '../../src/core/action.ts';
 import { type Death, newService, type Service } from '../../src/core/lifecycle.ts';
 import {
   judgementOf,
@@ -565,6 +566,108 @@ describe('a step', () => {
     const other = stepRollout(bad, rendered('x'), AROUND, 5);
     assert.deepEqual([other.next.inTrouble, other.next.phase], [true, 'settling']);
     assert.deepEqual(inWords(other.effects), ['tell', 'say changed', 'act restart']);
+  });
+
+  test('while the new content waits for its action, the old run may end', () => {
+    const acted: Rollout = { ...SETTLING, actedAt: 0 };
+    const waiting = stepRollout(acted, rendered('three'), AROUND, 5).next;
+    assert.deepEqual([waiting.phase, waiting.from, waiting.owed], ['settling', undefined, ['reload']]);
+    const { next } = stepRollout(waiting, { type: 'died', death: CRASH }, AROUND, 6);
+    assert.deepEqual([next.phase, next.inTrouble, next.bad], ['settling', true, []]);
+  });
+
+  test('what nobody can be blamed for holds up nothing', () => {
+    const phases = (event: object, around: object): unknown[] => {
+      const { next } = stepRollout(SETTLING, rendered('three', event), { ...AROUND, ...around }, 5000);
+      return [next.phase, next.holdUntil];
+    };
+    assert.deepEqual(phases({}, { settle: 1 }), ['settling', Number.POSITIVE_INFINITY]);
+    assert.deepEqual(phases({ canGoBack: false }, {}), ['unproven', undefined]);
+    assert.deepEqual(phases({ generation: undefined }, {}), ['unproven', undefined]);
+    assert.deepEqual(phases({}, { settle: 0 }), ['good', undefined], 'at once');
+  });
+
+  test('nothing is done to a service that is meant to be down', () => {
+    const down = { ...AROUND, wanted: false, service: { ...RUNS, is: 'down' as const, pid: undefined } };
+    const good: Rollout = { ...newRollout(), phase: 'good', hasBeenReady: true };
+    const { next, effects, deadline } = stepRollout(good, rendered('x'), down, 5);
+    assert.deepEqual([next.phase, next.generation, next.owed, deadline], ['unproven', 'x', [], undefined]);
+    assert.deepEqual(inWords(effects), ['tell']);
+  });
+
+  test('a change that asks for nothing leaves what is still to be done', () => {
+    const owing: Rollout = { ...newRollout(), phase: 'good', owed: ['reload'], actedAt: 0 };
+    const files = [{ dest: '/b', digest: 'x', onChange: 'none' as const }];
+    const { next } = stepRollout(owing, rendered('x', { files }), AROUND, 5);
+    assert.deepEqual([next.phase, next.from, next.owed], ['unproven', 5, ['reload']]);
+  });
+
+  test('one trial upon the other goes on, and what a run that was never stopped has read before stays doubtful', () => {
+    const troubled: Rollout = { ...SETTLING, inTrouble: true, troubledAt: undefined };
+    assert.equal(stepRollout(troubled, rendered('three'), AROUND, 5000).next.phase, 'settling');
+    const doubt = (rollout: Rollout, onChange: Action): boolean =>
+      stepRollout(rollout, rendered('three', { files: [{ dest: '/a', digest: 'y', onChange }] }), AROUND, 5)
+        .next.isDoubtful;
+    assert.deepEqual([doubt(SETTLING, 'reload'), doubt(SETTLING, 'restart')], [true, false]);
+    const good: Rollout = { ...SETTLING, phase: 'good', holdUntil: undefined };
+    assert.equal(doubt(good, 'reload'), false);
+  });
+
+  test('how long it took to become ready counts from its start, once', () => {
+    const up: Service = { ...RUNS, is: 'up', readyAt: undefined };
+    const ready: RolloutEvent = { type: 'changed', before: up };
+    const around = { ...AROUND, service: { ...RUNS, startedAt: 100 } };
+    assert.equal(stepRollout(SETTLING, ready, around, 350).next.readyTook, 250);
+    const again: RolloutEvent = { type: 'changed', before: around.service };
+    assert.equal(stepRollout({ ...SETTLING, readyTook: 7 }, again, around, 350).next.readyTook, 7);
+    assert.equal(stepRollout(newRollout(), ready, around, 350).next.hasBeenReady, true);
+    assert.equal(stepRollout(newRollout(), ready, { ...around, service: up }, 350).next.hasBeenReady, false);
+  });
+
+  test('a start on files that took the place of good ones while it was down is judged', () => {
+    const changed: Rollout = {
+      ...newRollout(),
+      generation: 'two',
+      good: 'one',
+      canGoBack: true,
+      hasBeenReady: true,
+      isDoubtful: true,
+      owed: ['reload'],
+      actedAt: 0,
+    };
+    const starts = (more: Partial<Rollout>, around: Partial<Surroundings> = {}): [Rollout, string[]] => {
+      const event: RolloutEvent = { type: 'changed', before: { ...RUNS, is: 'starting', pid: undefined } };
+      const up = { ...RUNS, is: 'up' as const, readyAt: undefined, startedAt: 3 };
+      const { next, effects } = stepRollout(
+        { ...changed, ...more },
+        event,
+        { ...AROUND, service: up, ...around },
+        3,
+      );
+      return [next, inWords(effects)];
+    };
+    const [next, said] = starts({});
+    assert.deepEqual(
+      [next.phase, next.from, next.owed, next.isDoubtful, next.trialSince, next.holdUntil, said],
+      ['settling', 3, [], false, 3, Number.POSITIVE_INFINITY, ['tell']],
+    );
+    for (const [more, around] of [
+      [{ canGoBack: false }, {}],
+      [{ generation: undefined }, {}],
+      [{ good: 'two' }, {}],
+      [{ hasBeenReady: false }, {}],
+      [{ inTrouble: true }, {}],
+      [{}, { settle: 0 }],
+    ] as const) {
+      const [other, words] = starts(more, around);
+      assert.deepEqual(
+        [other.phase, other.from, other.owed, words],
+        ['unproven', 3, [], []],
+        JSON.stringify([more, around]),
+      );
+    }
+    assert.equal(starts({}, { settle: 1 })[0].phase, 'settling');
+    for (const phase of ['good', 'bad'] as const) assert.equal(starts({ phase })[0].phase, phase);
   });
 
   test('a crash ahead of the report of its cause is blamed on it, for a second', () => {

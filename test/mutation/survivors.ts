@@ -3,6 +3,39 @@
  * survivor.
  */
 export const SURVIVORS: Readonly<Record<string, readonly Survivor[]>> = {
+  'core/duration.ts': [
+    ["if (ms < 1000) return '1.0s';", 'ms < 1000 → ms <= 1000', 'a second is 1.0s either way'],
+    ["if (ms < 1000) return '1.0s';", '1000 → 1001', 'a second is 1.0s either way'],
+  ],
+  'core/lifecycle.ts': [
+    [
+      "if (death.kind === 'crash') {",
+      "death.kind === 'crash' → true",
+      'of an end the row of crashes is 0, and the policy always',
+    ],
+    [
+      "if (run.killed) return killRun(run, { type: 'kill' }, config, now);",
+      "'kill' → ''",
+      'the rule asks nothing of its event',
+    ],
+    [
+      "if (service.killed) return killChild({ ...service, pid }, { type: 'kill' }, config, now);",
+      "'kill' → ''",
+      'the rule asks nothing of its event',
+    ],
+    [
+      'const least = death.pgid === undefined ? REFUSED_LEAST : 0;',
+      '0 → 1',
+      'with a least delay of 0 a run that was executed starts again at once, ahead of this',
+    ],
+  ],
+  'core/package.ts': [
+    [
+      'if (services === undefined) return { ...manifest, services: undefined };',
+      'services: undefined → ',
+      'what is not there reads as undefined',
+    ],
+  ],
   'core/order.ts': [
     [
       'if (candidate && candidate.sum > (below?.sum ?? -1)) below = candidate;',
