@@ -585,6 +585,8 @@ describe('a step', () => {
     assert.deepEqual(phases({ canGoBack: false }, {}), ['unproven', undefined]);
     assert.deepEqual(phases({ generation: undefined }, {}), ['unproven', undefined]);
     assert.deepEqual(phases({}, { settle: 0 }), ['good', undefined], 'at once');
+    const service: Service = { ...RUNS, is: 'up', readyAt: undefined };
+    assert.deepEqual(phases({}, { settle: 0, service }), ['unproven', undefined]);
   });
 
   test('nothing is done to a service that is meant to be down', () => {

@@ -10,6 +10,7 @@ import {
   ownerOf,
   type Problem,
   parseServiceDir,
+  parseUser,
   type RawServiceDir,
   SERVICE_FILES,
   SETTINGS,
@@ -262,6 +263,14 @@ describe('its programs', () => {
     assert.equal(config.command, undefined);
   });
 
+  test('no run in a directory that cannot be read: only that is told', () => {
+    const missing = { run: { is: 'missing' } } as const;
+    const whole = { message: 'cannot read /s/web', file: '/s/web' };
+    assert.deepEqual(parseServiceDir(raw({}, { ...missing, unreadable: [whole] })).problems, [whole]);
+    const part = { message: 'cannot read /s/web/env', file: '/s/web/env' };
+    assert.equal(parseServiceDir(raw({}, { ...missing, unreadable: [part] })).problems.length, 2);
+  });
+
   test('no run where one is built in: that one', () => {
     const { config, problems } = parseServiceDir(raw({}, { run: { is: 'missing' } }), ['node', 'x']);
     assert.deepEqual(problems, []);
@@ -353,6 +362,13 @@ test('when a change of a file takes effect', () => {
     ['nobody/knows', 'at once'],
   ];
   for (const [file, takes] of rows) assert.equal(takesEffect(file), takes, file);
+});
+
+test('whom a user file names', () => {
+  assert.deepEqual(parseUser(' app\n'), { user: 'app', group: undefined });
+  assert.deepEqual(parseUser('1000:a.b@c-$'), { user: '1000', group: 'a.b@c-$' });
+  for (const text of ['', ':app', 'a b', 'a:b:c', 'app:']) assert.equal(parseUser(text), undefined, text);
+  assert.equal(MAIN_COMMAND, '(command)');
 });
 
 test('a logger has its service’s name, and a service that is called so is none', () => {
