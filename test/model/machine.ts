@@ -47,6 +47,14 @@ export class FakeSocket extends EventEmitter {
   destroyed = false;
   readonly writableLength = 0;
   written: string[] = [];
+  /** The other end has said something. */
+  hasSpoken = false;
+
+  /** What the other end says. */
+  hear(data: string | Buffer): void {
+    this.hasSpoken = true;
+    this.emit('data', data);
+  }
 
   setEncoding(): void {}
 

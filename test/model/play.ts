@@ -142,7 +142,7 @@ function freeMoves(world: World): (() => void)[] {
     if (process.role !== 'run') continue;
     const socket = process.sockets.get(3);
     if (socket && process.owner !== 'templater')
-      moves.push(() => void socket.emit('data', Buffer.from(coin(3) === 0 ? 'x' : 'x\ny')));
+      moves.push(() => void socket.hear(Buffer.from(coin(3) === 0 ? 'x' : 'x\ny')));
     if (process.owner === 'templater')
       moves.push(
         () => speak(world),
@@ -158,9 +158,9 @@ function speak(world: World): void {
   const { coin } = world;
   const service = NAMES[coin(NAMES.length)] ?? 'a';
   const what = coin(5);
-  if (what === 0) world.templater?.emit('data', '{"type":"nonsense"}\n');
+  if (what === 0) world.templater?.hear('{"type":"nonsense"}\n');
   else if (what === 1)
-    world.templater?.emit('data', `${JSON.stringify({ type: 'waiting', service, missing: ['key "x"'] })}\n`);
+    world.templater?.hear(`${JSON.stringify({ type: 'waiting', service, missing: ['key "x"'] })}\n`);
   else world.render(service, `v${coin(4)}`, coin(2) === 0);
 }
 
@@ -248,10 +248,13 @@ function mannerly(world: World, { obeysAfter, isWell }: Manners, toldAt: Map<Pro
       config.notificationFd !== undefined &&
       !process.sockets.get(config.notificationFd)?.destroyed
     )
-      moves.push(() => void process.sockets.get(config.notificationFd ?? 3)?.emit('data', Buffer.from('\n')));
+      moves.push(() => void process.sockets.get(config.notificationFd ?? 3)?.hear(Buffer.from('\n')));
     else if (service?.is === 'up' && config?.type === 'oneshot')
       moves.push(() => machine.exit(process, 0, 0));
     else if (owner === 'templater') {
+      const { templater } = world;
+      if (templater && !templater.hasSpoken)
+        moves.push(() => templater.hear('{"type":"source","name":"x"}\n'));
       const shut = world.members.find(
         ({ runner }) => runner.config.hasTemplates && !world.tree.gate.isOpen(runner.name),
       );

@@ -64,9 +64,7 @@ async function order(
 
 async function sayReady(world: World, name: string): Promise<void> {
   const { pid = 0 } = world.tree.members.get(name)?.runner.service ?? {};
-  await world.take(
-    () => void world.machine.children.get(pid)?.sockets.get(3)?.emit('data', Buffer.from('\n')),
-  );
+  await world.take(() => void world.machine.children.get(pid)?.sockets.get(3)?.hear(Buffer.from('\n')));
 }
 
 async function exit(world: World, name: string, code: number): Promise<void> {

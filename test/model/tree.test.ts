@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Request } from '../../src/control/protocol.ts';
-import type { Member } from '../../src/tree.ts';
+import type { Member } from '../../src/member.ts';
 import { runs, SHRINKS } from '../nightly.ts';
 import { DICE, EDITS, goOn, type Manners, SETUP, THROWS, throwAll } from './play.ts';
 import { World } from './world.ts';

@@ -10,9 +10,9 @@ import { isUp, type Service } from '../../src/core/lifecycle.ts';
 import { encode } from '../../src/core/link.ts';
 import { loggerOf, type RawServiceDir } from '../../src/core/servicedir.ts';
 import type { Log } from '../../src/log.ts';
+import type { Member } from '../../src/member.ts';
 import type { Native } from '../../src/os/native.ts';
 import type { Reaper } from '../../src/os/reaper.ts';
-import type { Member } from '../../src/tree.ts';
 import { type FakeSocket, Machine, type Process } from './machine.ts';
 
 // After the machine, which plays their parts of os/.
@@ -208,8 +208,7 @@ export class World {
   /** It says that a service's files have this content. */
   render(service: string, content: string, canGoBack: boolean): void {
     const files = [{ dest: '/x', digest: content, onChange: 'restart' as const }];
-    this.templater?.emit(
-      'data',
+    this.templater?.hear(
       encode({ type: 'rendered', service, files, generation: content, canGoBack, mended: false }),
     );
   }
