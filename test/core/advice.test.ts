@@ -48,6 +48,13 @@ test('never ready in time: said at the third in a row, once, with how it is to s
   assert.match(hintOf(end, 2, { type: 'oneshot' }) ?? '', /how long a oneshot may run/);
 });
 
+test('what is told leaves the count, and another end begins it anew', () => {
+  const { habits, advice } = heed({ atOnce: 1, late: 2, told: [] }, { death: LATE, left: false }, CONFIG);
+  assert.equal(advice?.event, 'was never ready in time');
+  assert.deepEqual(habits, { atOnce: 0, late: 3, told: ['was never ready in time'] });
+  assert.ok(!said([ENDED, LATE, LATE]).includes('was never ready in time'));
+});
+
 test('a stop that only the leader heard: said once, and not of one that ended by itself', () => {
   const [none, event] = [undefined, 'killed what did not get the stop signal'];
   const end = { death: STOPPED, left: true };

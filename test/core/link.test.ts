@@ -59,6 +59,24 @@ test('a report comes out as it went in, on one line', () => {
   );
 });
 
+test('what is gone from the source, and still stands', () => {
+  const kept = { type: 'kept' as const, service: 'a', kept: ['key "x"'] };
+  assert.deepEqual(decodeReport(encode(kept)), kept);
+  for (const bad of [
+    { service: 7 },
+    { service: undefined },
+    { kept: 'x' },
+    { kept: [1] },
+    { kept: undefined },
+    { type: 'keep' },
+  ])
+    assert.equal(decodeReport(JSON.stringify({ ...kept, ...bad })), undefined, JSON.stringify(bad));
+});
+
+test('a templater that begins says no more than that', () => {
+  assert.deepEqual(decodeReport(encode({ type: 'begun' })), { type: 'begun' });
+});
+
 test('an order comes out as it went in', () => {
   assert.deepEqual(decodeOrder(encode({ type: 'rescan' })), { type: 'rescan' });
   assert.equal(decodeReport(encode({ type: 'rescan' })), undefined);

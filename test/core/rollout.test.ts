@@ -672,6 +672,21 @@ describe('a step', () => {
     for (const phase of ['good', 'bad'] as const) assert.equal(starts({ phase })[0].phase, phase);
   });
 
+  test('only who is told to forgives, and only what there is, unless it is being taken back', () => {
+    const bad = [{ generation: 'g', cause: 'c' }];
+    const marked: Rollout = { ...newRollout(), phase: 'good', bad };
+    assert.deepEqual(stepRollout(marked, { type: 'timeout' }, AROUND, 5).next.bad, bad);
+    const { next, effects } = stepRollout(marked, { type: 'forgiven' }, AROUND, 5);
+    assert.deepEqual([next.bad, inWords(effects)], [[], ['say forgiven', 'tell']]);
+    assert.deepEqual(stepRollout(next, { type: 'forgiven' }, AROUND, 5).effects, []);
+    for (const phase of ['bad', 'recovering'] as const)
+      assert.deepEqual(
+        stepRollout({ ...marked, phase }, { type: 'forgiven' }, AROUND, 5).next.bad,
+        bad,
+        phase,
+      );
+  });
+
   test('a crash ahead of the report of its cause is blamed on it, for a second', () => {
     const crashed: Rollout = {
       ...SETTLING,

@@ -53,6 +53,8 @@ describe('parseSignal', () => {
     '__proto__',
     'SIG__PROTO__',
     'toString',
+    'SIGSIGRTMIN',
+    'XRTMIN',
     '9'.repeat(400),
   ])
     test(`${JSON.stringify(text.slice(0, 30))}: none`, () => assert.equal(parseSignal(text), undefined));

