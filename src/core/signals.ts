@@ -25,7 +25,8 @@ export function parseSignal(text: string): number | undefined {
     const number = (realTime[1] === 'MIN' ? RTMIN : RTMAX) + offset;
     return number >= RTMIN && number <= RTMAX ? number : undefined;
   }
-  return Object.hasOwn(NUMBERS, name) ? NUMBERS[name] : undefined;
+  // No property that every object has begins so.
+  return NUMBERS[name];
 }
 
 /** `SIGTERM` for 15; `SIGRTMIN+3` for 37. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { findMixture, MARKER, packageTitle, parseManifest, WORK } from '../../src/core/package.ts';
+import { findMixture, LOCK, MARKER, packageTitle, parseManifest, WORK } from '../../src/core/package.ts';
 
 describe('a manifest', () => {
   const parse = (value: unknown) => parseManifest(JSON.stringify(value));
@@ -74,7 +74,10 @@ describe('a manifest', () => {
     assert.equal(packageTitle('shop', '1', new Map()), 'shop 1'));
 
   test('its files in a package’s directory are dot-files', () =>
-    assert.deepEqual([MARKER, WORK], ['.supervise-package.json', '.supervise-package']));
+    assert.deepEqual(
+      [MARKER, WORK, LOCK],
+      ['.supervise-package.json', '.supervise-package', '.supervise-package.lock'],
+    ));
 
   test('that was cut', () => assert.equal(parseManifest('{"name": "sh'), 'it is no JSON'));
 });

@@ -48,6 +48,20 @@ export const SURVIVORS: Readonly<Record<string, readonly Survivor[]>> = {
       'no way takes less than no time',
     ],
   ],
+  'core/printable.ts': [
+    [
+      'return ODD.test(text) ? text.replaceAll(ALL_ODD, escaped) : text;',
+      'ODD.test(text) → true',
+      'a text without any is replaced by itself: it only costs time',
+    ],
+  ],
+  'core/services.ts': [
+    [
+      'return disabled.has(name) || disabled.has(ownerOf(name) ?? name);',
+      'ownerOf(name) ?? name → ownerOf(name)',
+      'nobody is called undefined, and the name itself was looked for',
+    ],
+  ],
   'core/signals.ts': [
     [
       "for (const name of ['SIGABRT', 'SIGIO', 'SIGSYS']) if (NUMBERS[name]) NAMES.set(NUMBERS[name], name);",
