@@ -33,6 +33,7 @@ describe('columns', () => {
     const cells = [['n'.repeat(10), [word, word, word].join(' ')]];
     assert.deepEqual(columns(cells, WIDE), [`${start}${word} ${word}`, `${' '.repeat(start.length)}${word}`]);
     assert.equal(columns(cells).length, 1);
+    assert.deepEqual(columns([[]], WIDE), ['']);
   });
 
   test('fill a line of 120 to its end', () => {

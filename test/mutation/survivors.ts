@@ -3,6 +3,18 @@
  * survivor.
  */
 export const SURVIVORS: Readonly<Record<string, readonly Survivor[]>> = {
+  'core/columns.ts': [
+    [
+      'const head = row.slice(0, -1).map((cell, i) => `${cell.padEnd(widths[i] ?? 0)}  `);',
+      'widths[i] ?? 0 → widths[i]',
+      'each of these columns was measured',
+    ],
+    [
+      'const head = row.slice(0, -1).map((cell, i) => `${cell.padEnd(widths[i] ?? 0)}  `);',
+      '0 → 1',
+      'each of these columns was measured',
+    ],
+  ],
   'core/duration.ts': [
     ["if (ms < 1000) return '1.0s';", 'ms < 1000 → ms <= 1000', 'a second is 1.0s either way'],
     ["if (ms < 1000) return '1.0s';", '1000 → 1001', 'a second is 1.0s either way'],
