@@ -687,6 +687,80 @@ describe('a step', () => {
       );
   });
 
+  test('what proves good is said where it was on trial, and nothing of the trial is left', () => {
+    const doubtful: Rollout = {
+      ...SETTLING,
+      isDoubtful: true,
+      inTrouble: true,
+      bad: [{ generation: 'two', cause: 'c' }],
+    };
+    const { next, effects } = stepRollout(doubtful, { type: 'timeout' }, AROUND, SETTLE);
+    assert.deepEqual(inWords(effects), ['say proved good', 'tell']);
+    assert.deepEqual(next, {
+      ...SETTLING,
+      phase: 'good',
+      good: 'two',
+      canGoBack: false,
+      holdUntil: undefined,
+      trialSince: undefined,
+    });
+    const unproven: Rollout = { ...SETTLING, phase: 'unproven', holdUntil: undefined };
+    const quiet = stepRollout(unproven, { type: 'timeout' }, AROUND, SETTLE);
+    assert.deepEqual([quiet.next.phase, inWords(quiet.effects)], ['good', ['tell']]);
+  });
+
+  test('it counts from when the service was ready', () => {
+    const around = { ...AROUND, service: { ...RUNS, readyAt: 300 } };
+    assert.equal(stepRollout(SETTLING, { type: 'timeout' }, around, 1).deadline, 300 + SETTLE);
+  });
+
+  test('nothing is judged while something is still to be done', () => {
+    const owing: Rollout = { ...SETTLING, owed: ['reload'], actedAt: SETTLE - 10 };
+    const { next, deadline } = stepRollout(owing, { type: 'timeout' }, AROUND, SETTLE + 5);
+    assert.deepEqual([next.phase, deadline], ['settling', SETTLE - 10 + SPACING]);
+  });
+
+  test('what is bad once more is remembered once, and nothing is still to be done to it', () => {
+    const bad = ['two', 'x'].map((generation) => ({ generation, cause: 'c' }));
+    const rollout: Rollout = { ...SETTLING, from: undefined, owed: ['reload'], actedAt: 5, bad };
+    const refused = { ...CRASH, pgid: undefined };
+    const { next } = stepRollout(rollout, { type: 'died', death: refused }, AROUND, 9);
+    assert.deepEqual([next.bad.map((each) => each.generation), next.owed], [['x', 'two'], []]);
+  });
+
+  test('trouble on the files before clears what was blamed last', () => {
+    const bad = ['x', 'y'].map((generation) => ({ generation, cause: 'c' }));
+    const recovering: Rollout = { ...SETTLING, phase: 'recovering', canGoBack: false, bad };
+    const { next, effects } = stepRollout(recovering, { type: 'died', death: CRASH }, AROUND, 9);
+    assert.deepEqual([next.phase, next.bad, next.holdUntil], ['unproven', bad.slice(0, 1), undefined]);
+    assert.deepEqual(effects, [{ do: 'say', what: 'cleared', bad: bad[1] }, { do: 'tell' }]);
+    const nobody = stepRollout({ ...recovering, bad: [] }, { type: 'died', death: CRASH }, AROUND, 9);
+    assert.deepEqual(inWords(nobody.effects), ['tell']);
+  });
+
+  test('a crash on what was good is a trouble from then on', () => {
+    const good: Rollout = { ...SETTLING, phase: 'good', holdUntil: undefined };
+    const { next } = stepRollout(good, { type: 'died', death: CRASH }, AROUND, 9);
+    assert.deepEqual([next.phase, next.inTrouble, next.troubledAt], ['unproven', true, 9]);
+    const again = stepRollout(next, { type: 'died', death: CRASH }, AROUND, 15).next;
+    assert.equal(again.troubledAt, 9);
+  });
+
+  test('what is not there to take a signal is started', () => {
+    const owing: Rollout = { ...newRollout(), phase: 'settling', from: 5, owed: ['reload'] };
+    for (const service of [
+      { ...RUNS, is: 'backoff' as const, pid: undefined },
+      { ...RUNS, is: 'finishing' as const },
+      { ...RUNS, is: 'ready' as const, pid: undefined },
+    ]) {
+      const { next, effects } = stepRollout(owing, { type: 'timeout' }, { ...AROUND, service }, 50);
+      assert.deepEqual(inWords(effects), ['act restart'], service.is);
+      assert.deepEqual([next.from, next.actedAt, next.owed], [undefined, 50, []]);
+    }
+    const running = stepRollout(owing, { type: 'timeout' }, AROUND, 50);
+    assert.deepEqual([inWords(running.effects), running.next.from], [['act reload'], 50]);
+  });
+
   test('a crash ahead of the report of its cause is blamed on it, for a second', () => {
     const crashed: Rollout = {
       ...SETTLING,
@@ -698,6 +772,8 @@ describe('a step', () => {
     };
     const at = (now: number): Rollout => stepRollout(crashed, rendered('two'), AROUND, now).next;
     assert.deepEqual([at(1000).phase, at(1001).phase], ['settling', 'unproven']);
+    const later = { ...crashed, troubledAt: 4000 };
+    assert.equal(stepRollout(later, rendered('two'), AROUND, 4500).next.phase, 'settling');
     const never = { ...crashed, hasBeenReady: false, inTrouble: false };
     assert.equal(stepRollout(never, rendered('two'), AROUND, 5).next.phase, 'unproven');
     const wellAgain = { ...crashed, inTrouble: false, troubledAt: undefined };

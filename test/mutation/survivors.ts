@@ -67,6 +67,7 @@ export const SURVIVORS: Readonly<Record<string, readonly Survivor[]>> = {
       'a text without any is replaced by itself: it only costs time',
     ],
   ],
+  'core/rollout.ts': [['if (!hasBeenReady) return false;', 'false → undefined as never', 'no is no']],
   'core/services.ts': [
     [
       'return disabled.has(name) || disabled.has(ownerOf(name) ?? name);',
