@@ -67,7 +67,9 @@ export const SURVIVORS: Readonly<Record<string, readonly Survivor[]>> = {
       'a text without any is replaced by itself: it only costs time',
     ],
   ],
-  'core/rollout.ts': [['if (!hasBeenReady) return false;', 'false → undefined as never', 'no is no']],
+  'core/rollout.ts': [
+    ['if (!hasBeenReady) return false;', 'false → undefined as never', 'undefined is as false as false'],
+  ],
   'core/services.ts': [
     [
       'return disabled.has(name) || disabled.has(ownerOf(name) ?? name);',
