@@ -58,6 +58,8 @@ export class FakeSocket extends EventEmitter {
 
   setEncoding(): void {}
 
+  pause(): void {}
+
   write(text: string): boolean {
     this.written.push(text);
     return true;
@@ -229,7 +231,8 @@ export class Machine {
 
   #bear({ spec, events, role, owner }: Birth): void {
     const pid = ++this.#pid;
-    const sockets = new Map(spec.pipes.map((fd) => [fd, new FakeSocket()]));
+    const fds = [...spec.pipes, ...(spec.readiness === undefined ? [] : [spec.readiness])];
+    const sockets = new Map(fds.map((fd) => [fd, new FakeSocket()]));
     const process = { pid, pgid: pid, role, owner, killed: false, told: false, events, sockets };
     this.children.set(pid, process);
     events.spawned(pid, sockets as unknown as Map<number, Socket>);

@@ -202,7 +202,7 @@ export class World {
   get templater(): FakeSocket | undefined {
     const { pid } = this.tree.members.get('templater')?.runner.service ?? {};
     const process = pid === undefined ? undefined : this.machine.children.get(pid);
-    return process?.role === 'run' ? [...process.sockets.values()].at(-1) : undefined;
+    return process?.role === 'run' ? [...process.sockets.values()][0] : undefined;
   }
 
   /** It says that a service's files have this content. */
