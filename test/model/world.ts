@@ -271,12 +271,13 @@ export class World {
     if (living > 0) this.mistakes.push(`${role} of ${owner} beside another child of it`);
   }
 
-  /** The mirror: whoever is told to stop by the tree's end has nobody above it any more. */
+  /** The mirror: whoever is told to stop by the tree's end has nobody above it any more, but for whom SIGKILL does not end. */
   #holdSignal({ role, owner }: Process, signal: number): void {
     if (role !== 'run' || signal !== 15 || !this.#inOrder.has(owner)) return;
     const { service } = this.tree.members.get(owner)?.runner ?? {};
     if (service?.is !== 'stopping' || service.fault !== undefined || service.want !== 'down') return;
-    const above = this.tree.dependentsOf(owner).filter(({ runner }) => !runner.isSettled);
+    const isThere = ({ runner }: Member): boolean => !runner.isSettled && !runner.isUndying;
+    const above = this.tree.dependentsOf(owner).filter(isThere);
     if (above.length > 0)
       this.mistakes.push(`${owner} was told to stop ahead of ${above.map(({ runner }) => runner.name)}`);
   }
