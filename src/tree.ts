@@ -578,7 +578,7 @@ export class Tree {
   /** A service is over, and its previous files are back, or come back and have it started. */
   #save(runner: ServiceRunner): void {
     // Its finish script said no to that start.
-    if (this.rollouts.isBack(runner.name)) runner.send({ type: 'restart' });
+    if (this.rollouts.isBack(runner.name)) this.#startAgain(runner);
     else if (runner.config.essential) {
       this.#comeback.forget(runner.name);
       this.#comeback.begin(runner.name);
@@ -618,7 +618,7 @@ export class Tree {
     const member = this.members.get(runner.name);
     const isStart = runner.service.is === 'failed' || runner.service.is === 'done';
     const isKept = member && (member.problem || this.dependenciesOf(member).length > 0);
-    if (isStart && isKept) this.restart(runner.name);
+    if (isStart && isKept && !this.stopping) this.restart(runner.name);
     else runner.send({ type: 'restart' });
   }
 

@@ -139,8 +139,10 @@ export class Machine {
 
   start(spec: SpawnSpec, events: SpawnEvents): void {
     const birth = { spec, events, ...describe(spec) };
-    this.asked(birth.role, birth.owner);
-    if (this.isPrompt()) this.#bear(birth);
+    const { role, owner } = birth;
+    this.asked(role, owner);
+    // A hook is never late: who stops waiting for one kills what is there.
+    if (role === 'hook' || this.isPrompt()) this.#bear(birth);
     else this.births.push(birth);
   }
 
